@@ -1,0 +1,242 @@
+"""Evaluate a run or a gauge on photos: figures, verdicts and a contact sheet of the worst mistakes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gonogo.data.cache import load_photo
+from gonogo.data.formats import read_dataset
+from gonogo.data.geometry import Geometry
+from gonogo.data.manifest import Manifest
+from gonogo.data.scan import scan
+from gonogo.data.split import shared_content
+from gonogo.errors import DataError, UsageError, did_you_mean
+from gonogo.evaluate.decision import Decision
+from gonogo.evaluate.metrics import Evaluation, evaluate, refuse_constant
+from gonogo.files import new_folder, write_text
+from gonogo.gauge.gauge import MANIFEST_NAME, Gauge
+from gonogo.report.sheet import Tile, draw_sheet, save_sheet
+from gonogo.types import Float32Array, UInt8Array
+
+FIGURES_NAME = "metrics.json"
+# At most so many mistakes are drawn; where there are fewer than the second number, the least certain photos follow.
+MOST_TILES, LEAST_TILES = 12, 6
+
+Answer = Callable[[UInt8Array], tuple[Float32Array, Float32Array | None]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: a trained network or an exported file, asked in the same way.
+
+    Attributes:
+        name: of the run or gauge.
+        answer: (N, H, W, C) uint8 to pred_probs and heatmap.
+        decision: classes and threshold.
+        geometry: which photos fit.
+        manifest: the run's own data; None for a gauge.
+    """
+
+    name: str
+    answer: Answer
+    decision: Decision
+    geometry: Geometry
+    manifest: Manifest | None
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The result, and where it was written.
+
+    Attributes:
+        figures: rates with intervals.
+        split: which photos were asked.
+        folder: holds metrics.json, verdicts.csv and mistakes.png.
+        leaked: how many of the photos also stand, by bytes or part, in another split.
+    """
+
+    figures: Evaluation
+    split: str
+    folder: Path
+    leaked: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the eval object of ``--json``."""
+        return self.figures.to_json() | {
+            "split": self.split,
+            "leaked_photos": self.leaked,
+            "verdicts": str(self.folder / "verdicts.csv"),
+            "mistakes": str(self.folder / "mistakes.png"),
+        }
+
+
+def open_subject(path: Path) -> Subject:
+    """Open a run or a gauge.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if (path / "run.toml").is_file():
+        from gonogo.export.parity import answer
+        from gonogo.models.deployed import Deployed
+        from gonogo.train.run import Run
+
+        run = Run.open(path)
+        network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
+        return Subject(
+            path.name, lambda pixels: answer(network, pixels), run.decision, run.config.geometry, run.manifest()
+        )
+    if (path / MANIFEST_NAME).is_file() or path.suffix == ".onnx":
+        gauge = Gauge.load(path)
+        return Subject(path.name, gauge.open(), gauge.facts.decision, gauge.facts.geometry, None)
+    raise UsageError(f"{path} is neither a run (run.toml) nor a gauge ({MANIFEST_NAME}); give one of them")
+
+
+def assess(
+    path: Path,
+    data: Path | None = None,
+    *,
+    split: str | None = None,
+    out: Path | None = None,
+    skip_unreadable: bool = False,
+    force: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Assessment:
+    """Evaluate.
+
+    Args:
+        path: a run or a gauge.
+        data: photos with classes; a run's own data unless given.
+        split: train, val, test or all; test where the data have one, otherwise all.
+        out: folder to write; beside the run or gauge unless given.
+        skip_unreadable: go on without photos that cannot be decoded.
+        force: replace `out`.
+        progress: called with what is done, how much of it, and of how much.
+
+    Raises:
+        UsageError: nothing to evaluate on, or no such split.
+        DataError: the photos cannot be read, do not fit, or have other classes.
+        BarNotMetError: every photo gets the same answer; the figures are written before.
+    """
+    subject = open_subject(path)
+    whole, split = _choose(subject, path, data, split, skip_unreadable, progress)
+    manifest = whole if split == "all" else whole.select(split)
+    if not len(manifest):
+        raise UsageError(f"no photos in split '{split}'; the data have: {_splits(whole)}")
+    pred_probs = _ask(subject, manifest, progress)
+    figures = evaluate(
+        subject.decision, manifest.labels, pred_probs, manifest.groups if manifest.has_groups else None
+    )
+    leaked = 0 if split == "all" else shared_content(whole, split)
+    folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
+    result = Assessment(figures, split, folder, leaked)
+    # A folder that this command named itself is its own to replace.
+    with new_folder(folder, force=force or out is None, marker=FIGURES_NAME) as temporary:
+        _write(temporary, result, subject, manifest, pred_probs)
+    refuse_constant(subject.decision, pred_probs)
+    return result
+
+
+def _splits(manifest: Manifest) -> str:
+    return ", ".join(sorted({sample.split or "none named" for sample in manifest.samples}))
+
+
+def _choose(
+    subject: Subject,
+    path: Path,
+    data: Path | None,
+    split: str | None,
+    skip_unreadable: bool,
+    progress: Callable[[str, int, int], None] | None,
+) -> tuple[Manifest, str]:
+    """Return the photos, with the classes in the network's order, and the split to ask."""
+    if split not in (None, "train", "val", "test", "all"):
+        raise UsageError(f"unknown split '{split}'; {did_you_mean(str(split), ('train', 'val', 'test', 'all'))}")
+    if data is None and subject.manifest is None:
+        raise UsageError(f"{path} is a gauge and knows no photos; give a folder of them: gonogo eval {path} DATA")
+    if data is None:
+        assert subject.manifest is not None
+        return subject.manifest, split or "test"
+    manifest = read_dataset(data)
+    classes = subject.decision.task.classes
+    unknown = [name for name in manifest.classes if name not in classes]
+    if unknown:
+        raise DataError(f"{data} has a class '{unknown[0]}' that {path} does not know; it knows {', '.join(classes)}")
+    named = Manifest(manifest.root, manifest.samples, classes)
+    reading = None if progress is None else lambda done, total: progress("reading", done, total)
+    manifest = scan(named, skip_unreadable=skip_unreadable, progress=reading).manifest
+    has_test = any(sample.split == "test" for sample in manifest.samples)
+    return manifest, split or ("test" if has_test else "all")
+
+
+def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int], None] | None) -> Float32Array:
+    """Return (N, K): one photo at a time, as on the line."""
+    rows = []
+    for done, sample in enumerate(manifest.samples, start=1):
+        photo = load_photo(manifest.path_of(sample), subject.geometry)
+        rows.append(subject.answer(photo[None])[0][0])
+        if progress:
+            progress("asking", done, len(manifest))
+    return np.stack(rows)
+
+
+def _write(
+    folder: Path, result: Assessment, subject: Subject, manifest: Manifest, pred_probs: Float32Array
+) -> None:
+    write_text(folder / FIGURES_NAME, json.dumps(result.to_json(), indent=2) + "\n")
+    decision = subject.decision
+    answers, probs, verdicts = decision.labels(pred_probs), decision.probs(pred_probs), decision.verdicts(pred_probs)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("path", "label", "answer", "prob", "verdict"))
+    for sample, label, prob, verdict in zip(manifest.samples, answers, probs, verdicts, strict=True):
+        writer.writerow((sample.path, sample.label, decision.task.classes[label], repr(float(prob)), verdict or ""))
+    write_text(folder / "verdicts.csv", buffer.getvalue())
+    worst, mistakes = _worst_first(decision, manifest, pred_probs)
+    tiles = [_tile(subject, manifest, index, answers[index], float(probs[index])) for index in worst]
+    title = f"{subject.name}: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {len(manifest)} photos"
+    shown = "worst first" + ("" if mistakes >= LEAST_TILES else ", then the least certain of the right ones")
+    threshold = "" if decision.threshold is None else f"; a defect from probability {decision.threshold:.3f} on"
+    save_sheet(draw_sheet(tiles, subject.geometry, title, shown + threshold), folder / "mistakes.png")
+
+
+def _worst_first(decision: Decision, manifest: Manifest, pred_probs: Float32Array) -> tuple[list[int], int]:
+    """Return the photos to show and the number of mistakes: escapes first, then by how wrong they are."""
+    labels = manifest.labels
+    answers = decision.labels(pred_probs)
+    wrong = answers != labels
+    if decision.threshold is None:
+        margin = pred_probs[np.arange(len(labels)), labels] - np.sort(pred_probs, axis=1)[:, -1]
+    else:
+        probs = decision.defect_probs(pred_probs)
+        margin = np.where(labels == decision.task.good_index, decision.threshold - probs, probs - decision.threshold)
+    escaped = wrong & (answers == decision.task.good_index) if decision.task.good else np.zeros_like(wrong)
+    order = np.lexsort((margin, ~escaped, ~wrong))
+    mistakes = int(wrong.sum())
+    return [int(index) for index in order[: min(MOST_TILES, max(mistakes, LEAST_TILES))]], mistakes
+
+
+def _tile(subject: Subject, manifest: Manifest, index: int, answer: int, prob: float) -> Tile:
+    sample, task = manifest.samples[index], subject.decision.task
+    photo = load_photo(manifest.path_of(sample), subject.geometry)
+    heatmaps = subject.answer(photo[None])[1]
+    answered = task.classes[answer]
+    if answered == sample.label:
+        kind, title = "right", f"{answered}, correctly"
+    elif task.is_sorting:
+        kind, title = "wrong", f"{sample.label} called {answered}"
+    elif answered == task.good:
+        kind, title = "escape", f"escape: {sample.label} called {answered}"
+    else:
+        kind, title = "overkill" if sample.label == task.good else "wrong", f"{sample.label} called {answered}"
+    what = f"probability of {answered}" if task.is_sorting else "probability of a defect"
+    heatmap = None if heatmaps is None else heatmaps[0]
+    return Tile(photo, heatmap, kind, title, f"{what} {prob:.3f}   {sample.path}")

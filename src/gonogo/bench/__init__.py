@@ -1,0 +1,1 @@
+"""What a gauge costs on this machine."""

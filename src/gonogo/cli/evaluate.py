@@ -1,0 +1,48 @@
+"""``gonogo eval``: how often a run or a gauge is wrong, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gonogo.cli.console import Console, show_figures
+from gonogo.cli.options import AsJson, Force, SkipUnreadable, missing_train_extra
+
+
+def run(
+    subject: Annotated[Path, typer.Argument(help="A run, or a gauge.")],
+    data: Annotated[Path | None, typer.Argument(help="Photos with classes; a run's own unless given.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write.")] = None,
+    force: Force = False,
+    skip_unreadable: SkipUnreadable = False,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a run or a gauge; draw its worst mistakes."""
+    try:
+        from gonogo.assess import assess
+
+        with Console(as_json) as console:
+            result = assess(
+                subject,
+                data,
+                split=split,
+                out=out,
+                skip_unreadable=skip_unreadable,
+                force=force,
+                progress=console.progress,
+            )
+            document = result.to_json()
+            if result.leaked:
+                console.note(
+                    f"leak: {result.leaked} of these {result.figures.n} photos have the same bytes or part as a photo "
+                    "in another split; the figures are too good"
+                )
+            show_figures(console, document, f"{subject} on {result.figures.n} photos ({result.split})")
+            console.line(f"verdicts: {document['verdicts']}")
+            console.line(f"mistakes: {document['mistakes']}")
+            console.result(document)
+    except ImportError as error:
+        raise missing_train_extra(error) from error

@@ -1,0 +1,58 @@
+"""``gonogo export``: run to gauge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gonogo.cli.console import Console
+from gonogo.cli.options import AsJson, Force, missing_train_extra
+
+
+def run(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Gauge folder to write.")] = Path("gauge"),
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="Exporter; may be repeated. Default: onnx.")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Export a run as a gauge, and refuse a file that does not answer as the network did."""
+    try:
+        from gonogo.export.gauge import export_gauge
+        from gonogo.train.run import Run
+    except ImportError as error:
+        raise missing_train_extra(error) from error
+    with Console(as_json) as console:
+        exported = export_gauge(Run.open(run_folder), out, formats or ["onnx"], force=force)
+        files = [
+            {
+                "runtime": file.runtime,
+                "precision": file.precision,
+                "path": str(out / file.path),
+                "size_bytes": file.size_bytes,
+                "max_abs_diff": parity.max_abs_diff,
+                "verdicts_equal": parity.verdicts_equal,
+                "refused": None,
+            }
+            for file, parity in zip(exported.gauge.files, exported.parities, strict=True)
+        ]
+        console.table(
+            ("file", "runtime", "precision", "bytes", "largest difference", "verdicts"),
+            (
+                (
+                    file.path,
+                    file.runtime,
+                    file.precision,
+                    f"{file.size_bytes:,}",
+                    f"{parity.max_abs_diff:.1e}",
+                    f"equal on {parity.images} photos",
+                )
+                for file, parity in zip(exported.gauge.files, exported.parities, strict=True)
+            ),
+        )
+        console.line(f"gauge: {out}   next: gonogo verify {out}   gonogo predict {out} PHOTOS")
+        console.result({"gauge": str(out), "files": files})

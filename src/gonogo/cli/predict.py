@@ -1,0 +1,98 @@
+"""``gonogo predict``: photos to verdicts, with the gauge alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gonogo.cli.console import Console
+from gonogo.cli.options import AsJson, SkipUnreadable
+
+if TYPE_CHECKING:
+    from gonogo.gauge.gauge import Gauge
+    from gonogo.types import Verdict
+
+
+def run(
+    gauge: Annotated[Path, typer.Argument(help="A gauge folder, or its ONNX file.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of them.")],
+    save: Annotated[
+        Path | None, typer.Option(help="Write a picture of the photos and their heat maps (PNG, 24 at most).")
+    ] = None,
+    skip_unreadable: SkipUnreadable = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say go or no-go for each photo."""
+    from gonogo.errors import DataError
+    from gonogo.gauge.gauge import Gauge
+
+    with Console(as_json) as console:
+        opened = Gauge.load(gauge)
+        paths = _collect(photos)
+        answers: list[tuple[Path, Verdict]] = []
+        broken: list[str] = []
+        for done, path in enumerate(paths, start=1):
+            try:
+                answers.append((path, opened.inspect(path)))
+            except DataError as error:
+                broken.append(str(error))
+            console.progress("asking", done, len(paths))
+        if broken and not skip_unreadable:
+            raise DataError(
+                f"{len(broken)} of {len(paths)} photos cannot be judged ({'; '.join(broken[:3])}"
+                f"{'; ...' if len(broken) > 3 else ''}); repair them, or go on without them with --skip-unreadable"
+            )
+        for reason in broken:
+            console.note(f"left out: {reason}")
+        _show(console, answers)
+        if save is not None and answers:
+            _draw(opened, gauge, answers, save)
+            console.line(f"picture: {save}")
+        console.result([{"path": str(path), **verdict.to_json()} for path, verdict in answers])
+
+
+def _collect(photos: list[Path]) -> list[Path]:
+    from gonogo.data.formats.imagefolder import photos_below
+    from gonogo.errors import DataError
+
+    paths: list[Path] = []
+    for photo in photos:
+        if not photo.exists():
+            raise DataError(f"no such photo or folder: {photo}")
+        found = photos_below(photo) if photo.is_dir() else [photo]
+        if not found:
+            raise DataError(f"{photo}: no photos in this folder; give one that holds JPEG, PNG or similar files")
+        paths += found
+    return paths
+
+
+def _show(console: Console, answers: list[tuple[Path, Verdict]]) -> None:
+    console.table(
+        ("photo", "verdict", "label", "probability", "where (x, y, w, h)"),
+        (
+            (
+                str(path),
+                verdict.verdict or "-",
+                verdict.label,
+                f"{verdict.prob:.4f}",
+                ", ".join(map(str, verdict.region)) if verdict.region else "",
+            )
+            for path, verdict in answers
+        ),
+    )
+
+
+def _draw(gauge: Gauge, name: Path, answers: list[tuple[Path, Verdict]], save: Path) -> None:
+    from gonogo.report.sheet import Tile, draw_sheet, save_sheet
+
+    def tile(path: Path, verdict: Verdict) -> Tile:
+        kind: Any = "wrong" if verdict.verdict == "no-go" else "right"
+        title = f"{verdict.verdict}: {verdict.label}" if verdict.verdict else verdict.label
+        return Tile(gauge.read(path), verdict.heatmap, kind, title, f"probability {verdict.prob:.3f}   {path.name}")
+
+    shown = answers[:24]
+    subtitle = f"{len(shown)} of {len(answers)} photos"
+    sheet = draw_sheet([tile(*answer) for answer in shown], gauge.facts.geometry, f"{name.name}", subtitle)
+    save_sheet(sheet, save)

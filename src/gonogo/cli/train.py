@@ -1,0 +1,99 @@
+"""``gonogo train``: photos to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gonogo.cli.console import Console, percent
+from gonogo.cli.options import AsJson, Data, Force, SkipUnreadable, key_values, missing_train_extra
+
+
+def run(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")] = Path("run"),
+    arch: Annotated[str, typer.Option(help="Architecture; 'gonogo models' lists them.")] = "taper",
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", help="Architecture option, such as widths=16,16,8; may be repeated.")
+    ] = None,
+    good: Annotated[str | None, typer.Option(help="Name of the good class; 'none' to sort into kinds.")] = None,
+    crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
+    reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
+    colour: Annotated[str | None, typer.Option(help="What the network sees: grey or rgb.")] = None,
+    bit_depth: Annotated[int, typer.Option(help="Bits of the camera, for photos of more than 8.")] = 8,
+    val: Annotated[float, typer.Option(help="Share of the photos for validation.")] = 0.2,
+    test: Annotated[float, typer.Option(help="Share for test, where the data name none.")] = 0.2,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe file, TOML.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Recipe value, such as rotate_degrees=10; may be repeated.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training photos.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Photos a step.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order, augmentation and split.")] = None,
+    threads: Annotated[int | None, typer.Option(help="PyTorch threads; 1 is best for tiny networks.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    force: Force = False,
+    skip_unreadable: SkipUnreadable = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network on a folder of photos and write a run."""
+    from gonogo.config import read_toml
+    from gonogo.data.geometry import parse_crop
+    from gonogo.errors import UsageError, did_you_mean
+
+    if colour not in (None, "grey", "rgb"):
+        raise UsageError(f"unknown --colour '{colour}'; {did_you_mean(str(colour), ('grey', 'rgb'))}")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown --device '{device}'; {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
+    flags = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "threads": threads}
+    values = {
+        **(read_toml(recipe) if recipe else {}),
+        **key_values(set_ or [], "--set"),
+        **{name: value for name, value in flags.items() if value is not None},
+    }
+    try:
+        from gonogo.train.prepare import DataOptions
+        from gonogo.train.train import TrainRequest, train
+    except ImportError as error:
+        raise missing_train_extra(error) from error
+    options = DataOptions(
+        good=good,
+        crop=parse_crop(crop) if crop else None,
+        reduce=reduce,
+        colour=colour,  # type: ignore[arg-type]  # checked above
+        bit_depth=bit_depth,
+        val=val,
+        test=test,
+        skip_unreadable=skip_unreadable,
+    )
+    request = TrainRequest(
+        data, out, arch, key_values(with_ or [], "--with"), values, options, device, resume=resume, force=force
+    )
+    with Console(as_json) as console:
+        finished = train(request, progress=console.progress, report=console.epoch, note=console.note)
+        metrics = finished.metrics
+        figures = metrics["val"]
+        console.line(
+            f"{metrics['arch']}: {metrics['params']:,} parameters, {metrics['macs'] / 1e6:.2f} M multiply-adds, "
+            f"best epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
+        )
+        if figures["escape_rate"] is not None:
+            console.line(
+                f"on validation: escape {percent(figures['escape_rate'])}, "
+                f"overkill {percent(figures['overkill_rate'])}; a defect from probability {figures['threshold']:.3f} on"
+            )
+        console.line(f"accuracy {percent(figures['accuracy'])}")
+        console.line(f"run: {out}   next: gonogo eval {out}   gonogo export {out}")
+        console.result(
+            {
+                "run": str(out),
+                **{key: metrics[key] for key in ("arch", "params", "params_trainable", "params_statistics", "macs")},
+                "images_per_second": metrics["images_per_second"],
+                "val": figures,
+                "refused": None,
+            }
+        )

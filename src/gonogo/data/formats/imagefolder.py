@@ -1,0 +1,110 @@
+"""One sub-folder of photos for each class, with or without train, val and test above the classes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from gonogo.data.formats import Format
+from gonogo.data.manifest import Manifest, Sample
+from gonogo.errors import DataError
+from gonogo.files import new_folder
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif"))
+# What desktops leave in folders; anything else that is no photo is an error that names it.
+LITTER = frozenset(("thumbs.db", "desktop.ini"))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX")) or name.lower() in LITTER
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.is_dir() and not _is_hidden(p.name))
+
+
+def photos_below(folder: Path) -> list[Path]:
+    """Return the photo files below a folder, at any depth, in the order of their names.
+
+    Folders reached through a link are not followed, so that a loop of links cannot trap the walk.
+    """
+    found: list[Path] = []
+    for directory, names, files in os.walk(folder, followlinks=False):
+        names[:] = sorted(name for name in names if not _is_hidden(name))
+        found += [
+            Path(directory, name)
+            for name in sorted(files)
+            if Path(name).suffix.lower() in SUFFIXES and not _is_hidden(name)
+        ]
+    return found
+
+
+def _class_folders(path: Path) -> list[tuple[str, Path]]:
+    """Return (split, class folder) for every class folder; the split is empty where there is none above."""
+    top = _folders(path)
+    splits = [folder for folder in top if folder.name.lower() in SPLIT_NAMES]
+    if not splits:
+        return [("", folder) for folder in top]
+    stray = [folder.name for folder in top if folder not in splits]
+    if stray:
+        raise DataError(
+            f"{path}: '{stray[0]}' stands beside '{splits[0].name}'; expected only train, val and test, or only classes"
+        )
+    return [(SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _folders(split)]
+
+
+def sniff(path: Path) -> float:
+    """Return .6 where sub-folders hold photos."""
+    if not path.is_dir():
+        return 0.0
+    return 0.6 if _folders(path) else 0.1 if photos_below(path) else 0.0
+
+
+def read(path: Path) -> Manifest:
+    """Read the folder. A class is a name that any split has; every split must hold photos of every class it names.
+
+    Raises:
+        DataError: no class folders, no photos, or a class folder without photos.
+    """
+    folders = _class_folders(path)
+    samples: list[Sample] = []
+    for split, folder in folders:
+        photos = photos_below(folder)
+        if not photos:
+            raise DataError(f"{folder}: a class folder with no photos; put photos in it or remove the folder")
+        samples += [
+            Sample(photo.relative_to(path).as_posix(), folder.name, split, source="imagefolder") for photo in photos
+        ]
+    if not samples:
+        loose = len(photos_below(path))
+        found = f"{loose} photos but no class folders" if loose else "no photos"
+        raise DataError(f"{path}: {found}; expected one sub-folder of photos for each class, such as ok/ and defect/")
+    return Manifest(path, tuple(samples), tuple(sorted({sample.label for sample in samples})))
+
+
+def write(manifest: Manifest, path: Path) -> None:
+    """Copy the photos into a new folder, one sub-folder a class, below their split where they have one.
+
+    Raises:
+        DataError: two photos would get the same name.
+    """
+    with new_folder(path) as folder:
+        for sample in manifest.samples:
+            target = folder / sample.split / sample.label / Path(sample.path).name
+            if target.exists():
+                raise DataError(f"two photos of class '{sample.label}' are called {target.name}; rename one")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(manifest.path_of(sample), target)
+
+
+FORMAT = Format(sniff, read, write)

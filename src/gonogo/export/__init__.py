@@ -1,0 +1,32 @@
+"""Exporters: from a trained network to a file on its own, one file each and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo.gauge.facts import Facts
+from gonogo.models.deployed import Deployed
+from gonogo.registry import Registry
+from gonogo.types import UInt8Array
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """An entry of the registry.
+
+    Attributes:
+        filename: of the model file in a gauge.
+        runtime: what opens it, a name from the runtimes' registry.
+        precision: "fp32" and the like.
+        write: (network, facts, (N, H, W, C) uint8 calibration photos, file to write).
+    """
+
+    filename: str
+    runtime: str
+    precision: str
+    write: Callable[[Deployed, Facts, UInt8Array, Path], None]
+
+
+EXPORTERS: Registry[Exporter] = Registry("exporter", {"onnx": "gonogo.export.onnx:EXPORTER"})

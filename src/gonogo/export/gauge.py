@@ -1,0 +1,126 @@
+"""From a run to a gauge: export, compare with the network, add golden images, sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gonogo import __version__
+from gonogo.data.manifest import Manifest, Sample
+from gonogo.errors import UsageError
+from gonogo.export import EXPORTERS
+from gonogo.export.parity import answer, check_parity, load_photos
+from gonogo.files import new_folder, sha256
+from gonogo.gauge.facts import Facts
+from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
+from gonogo.gauge.golden import Golden, Parity
+from gonogo.models.deployed import Deployed
+from gonogo.train.run import Run
+from gonogo.types import Float32Array
+
+PARITY_PHOTOS = 200
+GOLDEN_PHOTOS = 8
+GOLDEN_BYTES = 8_000_000
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A gauge that was just written, and how each of its files compared with the network."""
+
+    gauge: Gauge
+    parities: tuple[Parity, ...]
+
+
+def gauge_facts(run: Run) -> Facts:
+    """Collect what the gauge says of itself from the run."""
+    metrics, config = run.metrics, run.config
+    about: dict[str, Any] = {
+        "gonogo": __version__,
+        "run": {"name": run.path.resolve().name, "config_sha256": sha256(run.path / "run.toml")},
+        "weights_sha256": sha256(run.path / "model.safetensors"),
+        "data_fingerprint": config.fingerprint,
+        "arch": config.model.arch,
+        "params": metrics["params"],
+        "macs": metrics["macs"],
+        "seed": config.recipe.seed,
+        "guarantee": None,
+        "val": metrics["val"],
+    }
+    return Facts(run.decision, config.geometry, about)
+
+
+def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, force: bool = False) -> Exported:
+    """Write a gauge. It appears under its name only when every file answers as the network did.
+
+    Args:
+        run: a finished run.
+        out: the folder to write.
+        formats: names from the exporters' registry.
+        force: replace a gauge that is there.
+
+    Raises:
+        UsageError: an unknown format, or `out` is in the way.
+        ExportError: a file does not answer as the network did; nothing is written.
+        DataError: the run's photos are gone.
+    """
+    exporters = [EXPORTERS.get(name) for name in formats]
+    if not exporters:
+        raise UsageError("no format was named; give at least one, such as --format onnx")
+    network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
+    facts = gauge_facts(run)
+    val = run.manifest().select("val")
+    chosen = spread(val, PARITY_PHOTOS)
+    pixels = load_photos(val, chosen, run.config.geometry)
+    pred_probs, heatmap = answer(network, pixels)
+    golden = _choose_golden(chosen, facts.decision.probs(pred_probs), pixels[0].nbytes)
+    files, parities = [], []
+    with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
+        Golden(pixels[golden], pred_probs[golden], heatmap[golden]).save(folder / GOLDEN_NAME)
+        for exporter in exporters:
+            path = folder / exporter.filename
+            exporter.write(network, facts, pixels, path)
+            parity = check_parity(path, exporter.runtime, facts.decision, network, pixels)
+            parities.append(parity)
+            files.append(
+                GaugeFile(
+                    exporter.runtime,
+                    exporter.precision,
+                    path.name,
+                    sha256(path),
+                    path.stat().st_size,
+                    parity.max_abs_diff,
+                )
+            )
+        write_manifest(folder, facts, files)
+    return Exported(Gauge.load(out), tuple(parities))
+
+
+def spread(manifest: Manifest, count: int) -> list[Sample]:
+    """Choose up to `count` samples, evenly through each class."""
+    chosen: list[Sample] = []
+    for name, share in zip(manifest.classes, _shares(manifest, count), strict=True):
+        members = [sample for sample in manifest.samples if sample.label == name]
+        places = np.linspace(0, len(members) - 1, min(share, len(members))).round().astype(int)
+        chosen += [members[place] for place in places]
+    return chosen
+
+
+def _shares(manifest: Manifest, count: int) -> list[int]:
+    return [max(2, round(count * n / len(manifest))) for n in manifest.counts().values()]
+
+
+def _choose_golden(samples: list[Sample], probs: Float32Array, bytes_each: int) -> list[int]:
+    """Choose photos of every class from its lowest probability to its highest, as many as the size allows."""
+    labels = sorted({sample.label for sample in samples})
+    room = max(len(labels), min(GOLDEN_PHOTOS, GOLDEN_BYTES // bytes_each))
+    chosen: list[int] = []
+    for label in labels:
+        members = [index for index, sample in enumerate(samples) if sample.label == label]
+        members.sort(key=lambda index: float(probs[index]))
+        places = np.linspace(0, len(members) - 1, min(max(1, room // len(labels)), len(members))).round().astype(int)
+        chosen += [members[place] for place in places]
+    return chosen

@@ -1,0 +1,80 @@
+"""ONNX, with the facts of the gauge in the file's own metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from gonogo.data.geometry import Geometry
+from gonogo.export import Exporter
+from gonogo.gauge.facts import METADATA_KEY, Facts
+from gonogo.models.deployed import Deployed
+from gonogo.types import UInt8Array
+
+OPSET = 18
+
+
+def _dynamic_shape(geometry: Geometry) -> dict[int, object]:
+    free: dict[int, object] = {0: torch.export.Dim("batch")}
+    if geometry.height is None:
+        x, y, width, height = geometry.region
+        free |= {1: torch.export.Dim("height", min=y + height), 2: torch.export.Dim("width", min=x + width)}
+    return free
+
+
+def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) -> None:
+    """Write the deployed network: (batch, H, W, C) uint8 `pixels` to `pred_probs` and `heatmap`.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        facts: what the file's metadata says.
+        calibration: (N, H, W, C) uint8, N at least 2; an example of the input.
+        path: the file to write.
+    """
+    example = torch.from_numpy(calibration[:2])
+    # The exporter reports its own steps on stdout and warns of its own internals; neither is for the user.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=["pixels"],
+            output_names=["pred_probs", "heatmap"],
+            dynamic_shapes=(_dynamic_shape(facts.geometry),),
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(facts.to_json(), sort_keys=True)})
+    model.producer_name, model.doc_string = "gonogo", ""
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what the exporter leaves for debugging: stack traces make up most of a small file."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for tensor in model.graph.initializer:
+        del tensor.metadata_props[:]
+    for value in [*model.graph.input, *model.graph.output]:
+        del value.metadata_props[:]
+
+
+EXPORTER = Exporter("model.onnx", "onnxruntime", "fp32", write)

@@ -1,0 +1,209 @@
+"""A gauge: a folder with ``gauge.json``, one model file per runtime and ``golden.npz``; or its ONNX file alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gonogo.data.images import decode_photo
+from gonogo.errors import DataError, GaugeError
+from gonogo.files import sha256, write_text
+from gonogo.gauge.facts import METADATA_KEY, Facts, digest
+from gonogo.gauge.region import hot_region
+from gonogo.runtimes import RUNTIMES, Session
+from gonogo.types import UInt8Array, Verdict
+
+MANIFEST_NAME = "gauge.json"
+GOLDEN_NAME = "golden.npz"
+
+
+@dataclass(frozen=True)
+class GaugeFile:
+    """A model file of a gauge.
+
+    Attributes:
+        runtime: what opens it, a name from the registry.
+        precision: "fp32" and the like.
+        path: below the gauge's folder.
+        sha256: of its bytes.
+        size_bytes: its length.
+        max_abs_diff: largest difference of a probability to the trained network's when it was exported.
+    """
+
+    runtime: str
+    precision: str
+    path: str
+    sha256: str
+    size_bytes: int
+    max_abs_diff: float
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """What is deployed.
+
+    Attributes:
+        path: its folder, or its ONNX file.
+        facts: classes, threshold, geometry, and where it comes from.
+        files: its model files.
+        golden_sha256: of ``golden.npz``; empty where the ONNX file came alone.
+    """
+
+    path: Path
+    facts: Facts
+    files: tuple[GaugeFile, ...]
+    golden_sha256: str = ""
+
+    @classmethod
+    def load(cls, path: Path | str) -> Gauge:
+        """Open a gauge and check that none of its files was cut or altered.
+
+        Args:
+            path: the folder that ``gonogo export`` wrote, or an ONNX file out of one.
+
+        Raises:
+            GaugeError: it is missing, incomplete or altered; the message names the file.
+        """
+        path = Path(path)
+        if path.is_file() and path.suffix == ".onnx":
+            return cls._from_onnx(path)
+        values = _read_manifest(path)
+        facts = Facts.from_json(values, str(path / MANIFEST_NAME))
+        try:
+            files = tuple(GaugeFile(**row) for row in values["files"])
+            golden = str(values["golden_sha256"])
+        except (KeyError, TypeError) as error:
+            raise GaugeError(f"{path / MANIFEST_NAME} lacks {error}; export the gauge again") from error
+        for name, expected in [*((file.path, file.sha256) for file in files), (GOLDEN_NAME, golden)]:
+            _check_file(path, name, expected)
+        return cls(path, facts, files, golden)
+
+    @classmethod
+    def _from_onnx(cls, path: Path) -> Gauge:
+        session = RUNTIMES.get("onnxruntime").open(path, 1)
+        try:
+            values = json.loads(session.metadata[METADATA_KEY])
+        except (KeyError, ValueError) as error:
+            raise GaugeError(f"{path} carries no gonogo metadata; give a gauge that 'gonogo export' wrote") from error
+        file = GaugeFile("onnxruntime", "fp32", path.name, sha256(path), path.stat().st_size, float("nan"))
+        return cls(path, Facts.from_json(values, str(path)), (file,))
+
+    def file_path(self, file: GaugeFile) -> Path:
+        """Return where a model file lies."""
+        return self.path if self.path.is_file() else self.path / file.path
+
+    def open(self, file: GaugeFile | None = None, threads: int = 1) -> Session:
+        """Open a model file, the first unless one is named.
+
+        Raises:
+            GaugeError: it cannot be opened, or carries other facts than ``gauge.json``.
+        """
+        file = file or self.files[0]
+        session = RUNTIMES.get(file.runtime).open(self.file_path(file), threads)
+        carried = session.metadata.get(METADATA_KEY)
+        if carried is not None and json.loads(carried) != self.facts.to_json():
+            raise GaugeError(f"{self.file_path(file)} carries other facts than {MANIFEST_NAME}; export the gauge again")
+        return session
+
+    @cached_property
+    def _session(self) -> Session:
+        return self.open()
+
+    def predict(self, pixels: UInt8Array) -> list[Verdict]:
+        """Answer camera pixels.
+
+        Args:
+            pixels: (N, H, W, C) uint8.
+
+        Raises:
+            DataError: pixels of another size or number of channels.
+        """
+        for photo in pixels[:1]:
+            self.facts.geometry.check(photo)
+        pred_probs, heatmaps = self._session(pixels)
+        decision = self.facts.decision
+        rows = zip(decision.labels(pred_probs), decision.probs(pred_probs), decision.verdicts(pred_probs), strict=True)
+        verdicts = []
+        for index, (label, prob, verdict) in enumerate(rows):
+            heatmap = None if heatmaps is None else heatmaps[index]
+            region = None
+            if heatmap is not None and verdict == "no-go":
+                region = hot_region(heatmap, self.facts.geometry, (pixels.shape[1], pixels.shape[2]))
+            verdicts.append(Verdict(decision.task.classes[label], float(prob), verdict, heatmap, region))
+        return verdicts
+
+    def read(self, photo: Path | str) -> UInt8Array:
+        """Decode a photo file to (H, W, C) camera pixels that fit this gauge.
+
+        Raises:
+            DataError: it cannot be decoded or has another size.
+        """
+        geometry = self.facts.geometry
+        pixels = decode_photo(Path(photo), channels=geometry.channels, bit_depth=geometry.bit_depth)
+        geometry.check(pixels, str(photo))
+        return pixels
+
+    def inspect(self, photo: Path | str | UInt8Array) -> Verdict:
+        """Answer one photo.
+
+        Args:
+            photo: a file, or (H, W, C) or grey (H, W) uint8 camera pixels.
+
+        Raises:
+            DataError: it cannot be decoded or does not fit.
+        """
+        pixels = self.read(photo) if isinstance(photo, str | Path) else np.asarray(photo)
+        if pixels.ndim == 2:
+            pixels = pixels[:, :, None]
+        self.facts.geometry.check(pixels)
+        return self.predict(pixels[None])[0]
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    manifest = path / MANIFEST_NAME
+    if not manifest.is_file():
+        raise GaugeError(f"{path} is not a gauge (no {MANIFEST_NAME} in it); give the folder that 'gonogo export' wrote")
+    try:
+        values = json.loads(manifest.read_text(encoding="utf-8"))
+        stated = values.pop("digest")
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        raise GaugeError(f"{manifest} is cut or altered ({type(error).__name__}); export the gauge again") from error
+    if stated != digest(values):
+        raise GaugeError(f"{manifest} was altered since it was exported; export the gauge again")
+    return dict(values)
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    path = folder / name
+    if Path(name).name != name:
+        raise GaugeError(f"{folder / MANIFEST_NAME} names '{name}', which is not a file of this folder")
+    if not path.is_file():
+        raise GaugeError(f"{path} is missing; copy the gauge's whole folder, or export it again")
+    if sha256(path) != expected:
+        raise GaugeError(f"{path} is cut or altered (its hash is not the one in {MANIFEST_NAME}); copy or export it again")
+
+
+def write_manifest(folder: Path, facts: Facts, files: Sequence[GaugeFile]) -> None:
+    """Write ``gauge.json`` for the files that lie in the folder."""
+    values = facts.to_json() | {
+        "files": [asdict(file) for file in files],
+        "golden_sha256": sha256(folder / GOLDEN_NAME),
+    }
+    write_text(folder / MANIFEST_NAME, json.dumps(values | {"digest": digest(values)}, indent=2) + "\n")
+
+
+def check_golden(gauge: Gauge) -> Path:
+    """Return where the golden images lie.
+
+    Raises:
+        GaugeError: the ONNX file came without them.
+    """
+    if gauge.path.is_file():
+        raise GaugeError(f"{gauge.path} came without its golden images; give the gauge's whole folder")
+    return gauge.path / GOLDEN_NAME

@@ -1,0 +1,162 @@
+"""What a network family must offer, and how one is built from a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gonogo.config import from_dict, to_dict
+from gonogo.data.geometry import Colour
+from gonogo.errors import UsageError
+
+
+class Network(nn.Module):
+    """A network that classifies and shows where.
+
+    Subclasses set `body` (features) and `head` (pooling and classification).
+    """
+
+    body: nn.Module
+    head: PoolingHead
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Classify.
+
+        Args:
+            inputs: (N, C, h, w) float32, normalised.
+
+        Returns:
+            (N, K) logits.
+        """
+        logits: Tensor = self.head(self.body(inputs))
+        return logits
+
+    def logits_and_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Classify, and say what each place would answer alone.
+
+        Returns:
+            (N, K) logits and (N, K, h', w') logits of each place.
+        """
+        features = self.body(inputs)
+        return self.head(features), self.head.maps(features)
+
+
+class PoolingHead(nn.Module):
+    """Global pooling, an optional hidden layer, and a linear classifier.
+
+    Args:
+        channels: of the features.
+        num_classes: K.
+        pool: "avg", "max", or "avgmax" for both side by side.
+        hidden: width of a hidden layer with ReLU, 0 for none.
+        dropout: share of pooled features dropped in training.
+        one_logit: for two classes, learn one logit (a sigmoid's) instead of two; the first class's is then 0.
+    """
+
+    def __init__(
+        self, channels: int, num_classes: int, *, pool: str, hidden: int, dropout: float, one_logit: bool
+    ) -> None:
+        super().__init__()
+        if one_logit and num_classes != 2:
+            raise UsageError(f"one logit serves two classes, found {num_classes}; set one_logit=false")
+        self.pool, self.one_logit = pool, one_logit
+        pooled = channels * (2 if pool == "avgmax" else 1)
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(pooled, hidden) if hidden else None
+        self.classifier = nn.Linear(hidden or pooled, 1 if one_logit else num_classes)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Pool (N, C, h, w) features and classify: (N, K) logits."""
+        pooled = []
+        if self.pool in ("avg", "avgmax"):
+            pooled.append(features.mean((2, 3)))
+        if self.pool in ("max", "avgmax"):
+            pooled.append(features.amax((2, 3)))
+        return self._classify(torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0])
+
+    def maps(self, features: Tensor) -> Tensor:
+        """Answer at each place as if the whole photo looked like it: (N, K, h, w) logits.
+
+        With average pooling and no hidden layer this is the class activation map of Zhou et al. 2016.
+        """
+        places = features.permute(0, 2, 3, 1)
+        if self.pool == "avgmax":
+            places = torch.cat([places, places], -1)
+        return self._classify(places).permute(0, 3, 1, 2)
+
+    def _classify(self, values: Tensor) -> Tensor:
+        values = self.dropout(values)
+        if self.hidden is not None:
+            values = torch.relu(self.hidden(values))
+        logits: Tensor = self.classifier(values)
+        return torch.cat([torch.zeros_like(logits), logits], -1) if self.one_logit else logits
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An entry of the registry.
+
+    Attributes:
+        build: (num_classes, in_channels, options) to network.
+        defaults: the options, a frozen dataclass of widths and the like.
+        colour: what it was made for; None to take the photos as they are.
+        recipe: training values it was published with, over the default recipe.
+        source: the paper or origin.
+    """
+
+    build: Callable[[int, int, Any], Network]
+    defaults: Any
+    colour: Colour | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    source: str = "gonogo"
+
+    def options(self, changes: Mapping[str, Any]) -> Any:
+        """Return the defaults with changes; text is read as each option's type.
+
+        Raises:
+            ConfigError: an unknown option, or a value of another type.
+        """
+        if not changes:
+            return self.defaults
+        changed = from_dict(type(self.defaults), changes, where="architecture")
+        return replace(self.defaults, **{name: getattr(changed, name) for name in changes})
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything needed to build a network again: what ``model.json`` holds."""
+
+    arch: str
+    num_classes: int
+    in_channels: int
+    options: dict[str, Any]
+
+    def build(self) -> Network:
+        """Build the network with fresh weights.
+
+        Raises:
+            UsageError: unknown architecture.
+            ConfigError: unknown or wrong options.
+        """
+        from gonogo.models import ARCHITECTURES
+
+        architecture = ARCHITECTURES.get(self.arch)
+        return architecture.build(self.num_classes, self.in_channels, architecture.options(self.options))
+
+
+def make_spec(arch: str, num_classes: int, in_channels: int, changes: Mapping[str, Any]) -> ModelSpec:
+    """Resolve an architecture's name and the options that differ from its defaults."""
+    from gonogo.models import ARCHITECTURES
+
+    return ModelSpec(arch, num_classes, in_channels, to_dict(ARCHITECTURES.get(arch).options(changes)))
+
+
+def count_parameters(network: nn.Module) -> tuple[int, int]:
+    """Return how many numbers are trained, and how many are statistics (BatchNorm's running mean and variance)."""
+    trainable = sum(p.numel() for p in network.parameters())
+    statistics = sum(b.numel() for b in network.buffers() if b.is_floating_point())
+    return trainable, statistics

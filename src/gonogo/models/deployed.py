@@ -1,0 +1,97 @@
+"""The network as it is deployed: raw camera pixels in, probabilities and heat map out.
+
+The torch twin of `gonogo.data.geometry.Geometry`; a test holds both to the same bits.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gonogo.data.geometry import LUMA, LUMA_HALF, LUMA_SCALE, Geometry
+from gonogo.data.task import Task
+from gonogo.models.architecture import Network
+
+
+class Preprocess(nn.Module):
+    """Camera pixels to network input, exactly as `Geometry.apply` and `Geometry.normalise` do it."""
+
+    mean: Tensor
+    std: Tensor
+    luma: Tensor
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.register_buffer("mean", torch.tensor(geometry.mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(geometry.std).view(1, -1, 1, 1))
+        self.register_buffer("luma", torch.tensor(LUMA, dtype=torch.float32).view(1, 3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Turn (N, H, W, C) uint8 into (N, network_channels, h, w) float32."""
+        return self.normalise(self.reduce(pixels))
+
+    def reduce(self, pixels: Tensor) -> Tensor:
+        """Crop, turn to grey, reduce: (N, stored_channels, h, w) float32 that holds whole grey levels."""
+        geometry = self.geometry
+        x, y, _, _ = geometry.region
+        rows, columns = geometry.input_size
+        r = geometry.reduce
+        if (rows * r, columns * r) != (geometry.height, geometry.width):
+            pixels = pixels[:, y : y + rows * r, x : x + columns * r]
+        # For one channel the layouts are the same, and a reshape costs nothing where a transpose does.
+        n, channels = pixels.shape[0], geometry.channels
+        values = pixels.reshape(n, 1, rows * r, columns * r) if channels == 1 else pixels.permute(0, 3, 1, 2)
+        values = values.float()
+        if geometry.colour == "grey" and channels == 3:
+            values = torch.floor(((values * self.luma).sum(1, keepdim=True) + LUMA_HALF) / LUMA_SCALE)
+        if r > 1:
+            blocks = values.reshape(n, geometry.stored_channels, rows, r, columns, r)
+            # Sums of whole numbers are exact in float32, whatever their order; so is a half in the quotient.
+            values = torch.floor(blocks.sum((3, 5)) / (r * r) + 0.5)
+        return values
+
+    def normalise(self, levels: Tensor) -> Tensor:
+        """Subtract the mean and divide by the std; a single stored channel is repeated for a colour network."""
+        return (levels - self.mean) / self.std
+
+
+class Deployed(nn.Module):
+    """Camera pixels to class probabilities and a heat map.
+
+    Args:
+        network: in evaluation mode.
+        geometry: the way from camera to network.
+        task: decides what the heat map shows.
+    """
+
+    def __init__(self, network: Network, geometry: Geometry, task: Task) -> None:
+        super().__init__()
+        self.preprocess = Preprocess(geometry)
+        self.network = network
+        self.task = task
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Answer.
+
+        Args:
+            pixels: (N, H, W, C) uint8.
+
+        Returns:
+            pred_probs (N, K) and heatmap (N, h', w'), both float32.
+        """
+        logits, maps = self.network.logits_and_maps(self.preprocess(pixels))
+        pred_probs = torch.softmax(logits, 1)
+        return pred_probs, self._heatmap(pred_probs, maps)
+
+    def _heatmap(self, pred_probs: Tensor, maps: Tensor) -> Tensor:
+        """For go or no-go: log-odds of the likeliest defect against good. For sorting: how far the answer stands out."""
+        good = self.task.good_index
+        if good is None:
+            relative = maps - maps.mean(1, keepdim=True)
+            return (relative * pred_probs[:, :, None, None]).sum(1)
+        defects = [maps[:, k] for k in range(len(self.task.classes)) if k != good]
+        highest = defects[0]
+        for defect in defects[1:]:
+            highest = torch.maximum(highest, defect)
+        return highest - maps[:, good]

@@ -1,0 +1,43 @@
+"""Runtimes that open a gauge's model file: one file each, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gonogo.registry import Registry
+from gonogo.types import Float32Array, UInt8Array
+
+
+class Session(Protocol):
+    """An open model file."""
+
+    metadata: dict[str, str]
+
+    def __call__(self, pixels: UInt8Array) -> tuple[Float32Array, Float32Array | None]:
+        """Answer camera pixels.
+
+        Args:
+            pixels: (N, H, W, C) uint8.
+
+        Returns:
+            pred_probs (N, K) and heatmap (N, h, w), or None where the network has no map.
+        """
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An entry of the registry.
+
+    Attributes:
+        open: (file, threads) to session.
+        version: of the installed library.
+    """
+
+    open: Callable[[Path, int], Session]
+    version: Callable[[], str]
+
+
+RUNTIMES: Registry[Runtime] = Registry("runtime", {"onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME"})

@@ -1,0 +1,1 @@
+"""Training: recipe, loader, loop and the run folder."""

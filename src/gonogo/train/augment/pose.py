@@ -1,0 +1,73 @@
+"""Mirror, turn, scale and shift photos in one resampling."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gonogo.train.recipe import Recipe
+
+
+def _spread(n: int, limit: float, generator: torch.Generator) -> Tensor:
+    """Return (n,) values drawn evenly from -limit to limit."""
+    return (torch.rand(n, generator=generator) * 2 - 1) * limit
+
+
+def _signs(n: int, wanted: bool, generator: torch.Generator) -> Tensor:
+    """Return (n,) of -1 (mirrored) or 1."""
+    drawn = torch.rand(n, generator=generator) < 0.5
+    return torch.where(drawn & wanted, -1.0, 1.0)
+
+
+def pose_matrices(n: int, size: tuple[int, int], recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Return (n, 2, 3) affine matrices from output to input positions, both in -1..1 as `grid_sample` counts.
+
+    Args:
+        n: photos.
+        size: h and w, so that a turn stays a turn where the photo is not square.
+        recipe: the limits.
+        generator: the only source of chance.
+    """
+    height, width = size
+    angle = _spread(n, math.radians(recipe.rotate_degrees), generator)
+    zoom = 1 / (1 + _spread(n, recipe.scale_percent / 100, generator))
+    mirror_x, mirror_y = _signs(n, recipe.hflip, generator), _signs(n, recipe.vflip, generator)
+    # A shift by the whole width is 2 in these units.
+    shift_x, shift_y = (_spread(n, recipe.shift_percent / 50, generator) for _ in range(2))
+    cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    aspect = height / width
+    rows = [cosine * mirror_x, -sine * mirror_y * aspect, shift_x, sine * mirror_x / aspect, cosine * mirror_y, shift_y]
+    return torch.stack(rows, 1).view(n, 2, 3)
+
+
+def change_pose(levels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Mirror, turn, scale and shift each photo by its own draw; the border continues by reflection.
+
+    Args:
+        levels: (N, C, h, w) float32.
+        recipe: the limits.
+        generator: on the CPU.
+
+    Returns:
+        (N, C, h, w) float32; the very input where the recipe asks for none of it.
+    """
+    limits = (recipe.rotate_degrees, recipe.scale_percent, recipe.shift_percent)
+    if not (any(limits) or recipe.hflip or recipe.vflip):
+        return levels
+    n, _, height, width = levels.shape
+    if not any(limits):
+        return _mirror(levels, recipe, generator)
+    matrices = pose_matrices(n, (height, width), recipe, generator).to(levels.device)
+    grid = F.affine_grid(matrices, list(levels.shape), align_corners=False)
+    return F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _mirror(levels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Mirror without resampling, so that no pixel changes its value."""
+    for dimension, wanted in ((3, recipe.hflip), (2, recipe.vflip)):
+        chosen = (_signs(len(levels), wanted, generator) < 0).to(levels.device)
+        levels = torch.where(chosen[:, None, None, None], levels.flip(dimension), levels)
+    return levels

@@ -1,0 +1,83 @@
+"""Batches from the memory-mapped cache; augmented as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gonogo.data.geometry import Geometry
+from gonogo.train.augment import augment
+from gonogo.train.recipe import Recipe
+from gonogo.types import Int64Array, UInt8Array
+
+
+def statistics(pixels: UInt8Array, geometry: Geometry) -> Geometry:
+    """Return the geometry with the mean and std of these photos, in grey levels, of each network channel.
+
+    Args:
+        pixels: (N, h, w, stored_channels) uint8, training photos only.
+        geometry: its mean and std are replaced.
+    """
+    counts = np.zeros((pixels.shape[-1], 256), dtype=np.int64)
+    for photo in pixels:
+        for channel in range(pixels.shape[-1]):
+            counts[channel] += np.bincount(photo[..., channel].ravel(), minlength=256)
+    levels = np.arange(256)
+    mean = counts @ levels / counts.sum(1)
+    std = np.sqrt(np.maximum(counts @ levels**2 / counts.sum(1) - mean**2, 1.0))
+    repeat = geometry.network_channels // len(mean)
+    return geometry.with_statistics(
+        tuple(round(float(v), 4) for v in mean) * repeat, tuple(round(float(v), 4) for v in std) * repeat
+    )
+
+
+class Loader:
+    """Batches of normalised photos with their labels.
+
+    Args:
+        pixels: (N, h, w, stored_channels) uint8, as the cache holds them.
+        rows: (M,) which of them.
+        labels: (M,) class numbers.
+        geometry: for mean and std.
+        device: where the batches go.
+    """
+
+    def __init__(
+        self, pixels: UInt8Array, rows: Int64Array, labels: Int64Array, geometry: Geometry, device: torch.device
+    ) -> None:
+        self.pixels, self.rows = pixels, rows
+        self.labels = torch.from_numpy(labels)
+        self.mean = torch.tensor(geometry.mean, device=device).view(1, -1, 1, 1)
+        self.std = torch.tensor(geometry.std, device=device).view(1, -1, 1, 1)
+        self.device = device
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _levels(self, chosen: Int64Array) -> Tensor:
+        photos = torch.from_numpy(self.pixels[self.rows[chosen]]).to(self.device)
+        n, height, width, channels = photos.shape
+        if channels == 1:
+            return photos.view(n, 1, height, width).float()
+        return photos.permute(0, 3, 1, 2).float().contiguous()
+
+    def train_batches(self, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every photo once, shuffled and augmented; the same epoch of the same seed always yields the same.
+
+        Yields:
+            (B, C, h, w) float32 normalised photos and (B,) int64 labels.
+        """
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(self), generator=generator)
+        for chosen in order.split(recipe.batch_size):
+            levels = augment(self._levels(chosen.numpy()), recipe, generator)
+            yield (levels - self.mean) / self.std, self.labels[chosen].to(self.device)
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every photo once, in order and as it is."""
+        for start in range(0, len(self), batch_size):
+            chosen = np.arange(start, min(start + batch_size, len(self)))
+            yield (self._levels(chosen) - self.mean) / self.std, self.labels[chosen].to(self.device)

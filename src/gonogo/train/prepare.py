@@ -1,0 +1,179 @@
+"""From a folder of photos to what a training needs: task, geometry, split and reduced pixels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gonogo.data.cache import reduced_pixels
+from gonogo.data.formats import read_dataset
+from gonogo.data.geometry import Colour, Geometry
+from gonogo.data.manifest import Manifest
+from gonogo.data.scan import Scan, scan
+from gonogo.data.split import shared_content, split_manifest
+from gonogo.data.task import Task, resolve_task
+from gonogo.errors import DataError
+from gonogo.train.loader import statistics
+from gonogo.types import Int64Array, UInt8Array
+
+# The shorter side of the network's input unless --reduce says otherwise: small, and enough for most parts.
+SHORT_SIDE = 100
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What may be said about the data; None is read off the photos.
+
+    Attributes:
+        good: name of the good class, "none" for sorting.
+        crop: x, y, width, height in camera pixels.
+        reduce: whole number.
+        colour: "grey" or "rgb".
+        bit_depth: of photos of more than 8 bits.
+        val: share of the photos that are not test.
+        test: share of all photos, where the data name no test set.
+        skip_unreadable: go on without photos that cannot be decoded.
+    """
+
+    good: str | None = None
+    crop: tuple[int, int, int, int] | None = None
+    reduce: int | None = None
+    colour: Colour | None = None
+    bit_depth: int = 8
+    val: float = 0.2
+    test: float = 0.2
+    skip_unreadable: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set that is ready to train on.
+
+    Attributes:
+        manifest: scanned and split.
+        task: the question.
+        geometry: with the mean and std of the training photos.
+        pixels: (N, h, w, stored_channels) uint8, in the manifest's order.
+        notes: what the user should know.
+    """
+
+    manifest: Manifest
+    task: Task
+    geometry: Geometry
+    pixels: UInt8Array
+    notes: tuple[str, ...]
+
+    def rows(self, split: str) -> Int64Array:
+        """Return (M,) the places of a split's photos in `manifest` and `pixels`."""
+        return np.array([i for i, s in enumerate(self.manifest.samples) if s.split == split], dtype=np.int64)
+
+
+def prepare(
+    data: Path,
+    options: DataOptions,
+    *,
+    default_colour: Colour | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Read, scan, split and reduce.
+
+    Args:
+        data: a folder or a manifest file.
+        options: what the user said.
+        default_colour: what the architecture was made for, used unless the options say otherwise.
+        seed: of the split.
+        progress: called with what is done, how much of it, and of how much.
+
+    Raises:
+        DataError: the photos cannot be used as they are.
+        UsageError: the options do not fit the photos.
+    """
+    manifest = read_dataset(data)
+    task = resolve_task(manifest.classes, options.good)
+    scanned = scan(manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
+    geometry = choose_geometry(scanned, options, default_colour)
+    manifest = split_manifest(scanned.manifest, val=options.val, test=options.test, seed=seed)
+    pixels = reduced_pixels(manifest, geometry, progress=_named(progress, "reducing"))
+    train = np.array([s.split == "train" for s in manifest.samples])
+    geometry = statistics(pixels[train], geometry)
+    return Prepared(manifest, task, geometry, pixels, _notes(scanned, manifest, task, geometry))
+
+
+def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(name, done, total)
+
+
+def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour | None = None) -> Geometry:
+    """Choose the geometry from the options and, where they are silent, from the photos.
+
+    Raises:
+        DataError: photos of several sizes and no crop, or of more than 8 bits and no bit depth.
+        UsageError: a crop or reduction that does not fit.
+    """
+    deep = [(s, f) for s, f in zip(scanned.manifest.samples, scanned.facts, strict=True) if f.peak]
+    if deep and options.bit_depth <= 8:
+        peak = max(fact.peak for _, fact in deep)
+        raise DataError(
+            f"{len(deep)} photos have more than 8 bits a pixel (such as {deep[0][0].path}; largest value {peak}); "
+            f"give the camera's bit depth: --bit-depth {max(peak.bit_length(), 9)} fits, --bit-depth 16 is the full range"
+        )
+    width, height = _common_size(scanned.sizes, options.crop)
+    colour = options.colour or default_colour or ("grey" if scanned.channels == 1 else "rgb")
+    region = options.crop[2:] if options.crop else (width or 0, height or 0)
+    reduce = options.reduce if options.reduce is not None else max(1, min(region) // SHORT_SIDE)
+    n = 3 if colour == "rgb" else 1
+    return Geometry(
+        height=height,
+        width=width,
+        channels=scanned.channels,
+        crop=options.crop,
+        reduce=reduce,
+        colour=colour,
+        mean=(127.5,) * n,
+        std=(64.0,) * n,
+        bit_depth=options.bit_depth,
+    )
+
+
+def _common_size(
+    sizes: Counter[tuple[int, int]], crop: tuple[int, int, int, int] | None
+) -> tuple[int | None, int | None]:
+    if len(sizes) == 1:
+        return next(iter(sizes))
+    if crop is not None:
+        return None, None
+    shown = ", ".join(f"{count} of {w}x{h}" for (w, h), count in sizes.most_common(3))
+    common = f"{min(w for w, _ in sizes)}x{min(h for _, h in sizes)}"
+    raise DataError(
+        f"the photos have {len(sizes)} sizes ({shown}{', ...' if len(sizes) > 3 else ''}); expected one: "
+        f"give a part that all of them hold, such as --crop {common}+0+0"
+    )
+
+
+def _notes(scanned: Scan, manifest: Manifest, task: Task, geometry: Geometry) -> tuple[str, ...]:
+    notes = []
+    if task.is_sorting:
+        notes.append(
+            f"no class of {len(task.classes)} reads as good: this sorts them; accuracy and per-class rates take the "
+            "place of escape and overkill"
+        )
+    if scanned.unreadable:
+        names = ", ".join(path for path, _ in scanned.unreadable[:5])
+        notes.append(f"went on without {len(scanned.unreadable)} unreadable photos: {names}")
+    if geometry.discarded > 0:
+        notes.append(f"{geometry.discarded:.1%} of each photo's pixels are left out (crop, or blocks at the border)")
+    leaked = shared_content(manifest)
+    if leaked:
+        total = len(manifest.select("test"))
+        notes.append(
+            f"leak: {leaked} of {total} test photos have the same bytes or part as a photo in train or val; "
+            "figures on test are too good"
+        )
+    return tuple(notes)

@@ -1,0 +1,88 @@
+"""How a network is trained, as one value that can be written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from gonogo.config import from_dict
+from gonogo.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Training values; augmentations are in physical units and drawn anew for every photo and epoch.
+
+    Attributes:
+        epochs: passes over the training photos.
+        batch_size: photos a step.
+        optimizer: "adamw" or "adam".
+        lr: learning rate; the highest one of a one-cycle schedule.
+        weight_decay: decoupled, for adamw.
+        schedule: "one-cycle" (a step at a time), "plateau" (halved after 3 epochs without a better validation loss)
+            or "constant".
+        label_smoothing: share of the target spread over all classes.
+        patience: epochs without a better validation loss before stopping, 0 for never.
+        hflip: mirror left and right, half of the photos.
+        vflip: mirror top and bottom, half of the photos.
+        rotate_degrees: turned by up to this much either way; 180 is any angle.
+        scale_percent: made larger or smaller by up to this much.
+        shift_percent: moved by up to this share of the width and height.
+        brightness_levels: lighter or darker by up to this many grey levels of 255.
+        contrast_percent: contrast around the photo's mean, more or less by up to this much.
+        seed: of weights, order and augmentation.
+        threads: PyTorch threads; more than one slows tiny networks down.
+        precision: of Lightning Fabric, such as "32-true" or "bf16-mixed".
+    """
+
+    epochs: int = 30
+    batch_size: int = 32
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    lr: float = 1e-2
+    weight_decay: float = 0.01
+    schedule: Literal["one-cycle", "plateau", "constant"] = "one-cycle"
+    label_smoothing: float = 0.05
+    patience: int = 10
+    hflip: bool = True
+    vflip: bool = True
+    rotate_degrees: float = 180.0
+    scale_percent: float = 10.0
+    shift_percent: float = 3.0
+    brightness_levels: float = 20.0
+    contrast_percent: float = 20.0
+    seed: int = 0
+    threads: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+
+    def __post_init__(self) -> None:
+        at_least = {"epochs": 1, "batch_size": 2, "patience": 0, "threads": 1, "seed": 0}
+        for name, lowest in at_least.items():
+            if getattr(self, name) < lowest:
+                raise ConfigError(f"recipe: {name} is {getattr(self, name)}, expected {lowest} or more")
+        ranges = {
+            "lr": (1e-8, 10.0),
+            "weight_decay": (0.0, 1.0),
+            "label_smoothing": (0.0, 0.9),
+            "rotate_degrees": (0.0, 180.0),
+            "scale_percent": (0.0, 90.0),
+            "shift_percent": (0.0, 100.0),
+            "brightness_levels": (0.0, 255.0),
+            "contrast_percent": (0.0, 100.0),
+        }
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"recipe: {name} is {getattr(self, name)}, expected {low:g} to {high:g}")
+
+
+def resolve_recipe(*layers: Mapping[str, Any]) -> Recipe:
+    """Put layers of values over the defaults, later ones winning.
+
+    Raises:
+        ConfigError: an unknown key, or a value of another type or range.
+    """
+    recipe = Recipe()
+    for layer in layers:
+        given = from_dict(Recipe, layer, where="recipe")
+        recipe = replace(recipe, **{name: getattr(given, name) for name in layer})
+    return recipe

@@ -1,0 +1,198 @@
+"""The folder a training leaves: configuration, weights, split, history, figures, predictions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from gonogo import __version__
+from gonogo.config import from_dict, read_toml, to_dict, toml_text
+from gonogo.data.geometry import Geometry
+from gonogo.data.manifest import Manifest, read_table
+from gonogo.data.task import Task
+from gonogo.errors import RunError
+from gonogo.evaluate.decision import Decision
+from gonogo.files import atomic_file, write_text
+from gonogo.models.architecture import ModelSpec, Network
+from gonogo.train.checkpoint import load_tensors, save_tensors
+from gonogo.train.prepare import DataOptions
+from gonogo.train.recipe import Recipe
+from gonogo.types import Float32Array
+
+RUN_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What ``run.toml`` holds: everything that decides the weights.
+
+    Attributes:
+        data: the folder or table trained on, as it was given.
+        fingerprint: of the split manifest.
+        options: what was said about the data.
+        task: classes, and which is good.
+        geometry: with the training photos' mean and std.
+        model: architecture and widths.
+        recipe: of the training.
+    """
+
+    data: str
+    fingerprint: str
+    options: DataOptions
+    task: Task
+    geometry: Geometry
+    model: ModelSpec
+    recipe: Recipe
+
+    def to_tables(self) -> dict[str, Any]:
+        """Return the tables of ``run.toml``."""
+        return {
+            "schema": RUN_SCHEMA,
+            "gonogo": __version__,
+            "data": {"path": self.data, "fingerprint": self.fingerprint, **to_dict(self.options)},
+            "task": to_dict(self.task),
+            "geometry": to_dict(self.geometry),
+            "model": to_dict(self.model),
+            "recipe": to_dict(self.recipe),
+        }
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, Any], where: str) -> RunConfig:
+        """Read what `to_tables` wrote.
+
+        Raises:
+            RunError: another schema, or tables missing.
+            ConfigError: unknown keys or wrong values.
+        """
+        if tables.get("schema") != RUN_SCHEMA:
+            raise RunError(f"{where} has schema {tables.get('schema')}, expected {RUN_SCHEMA}; train again")
+        try:
+            data = dict(tables["data"])
+            path, fingerprint = data.pop("path"), data.pop("fingerprint")
+            return cls(
+                data=path,
+                fingerprint=fingerprint,
+                options=from_dict(DataOptions, data, where=f"{where} [data]"),
+                task=from_dict(Task, tables["task"], where=f"{where} [task]"),
+                geometry=from_dict(Geometry, tables["geometry"], where=f"{where} [geometry]"),
+                model=from_dict(ModelSpec, tables["model"], where=f"{where} [model]"),
+                recipe=from_dict(Recipe, tables["recipe"], where=f"{where} [recipe]"),
+            )
+        except KeyError as error:
+            raise RunError(f"{where} lacks {error}; train again") from error
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Open a finished run.
+
+        Raises:
+            RunError: it is not a run, or its training has not finished.
+        """
+        run = cls(path)
+        if not (path / "run.toml").is_file():
+            raise RunError(f"{path} is not a run (no run.toml in it); give the folder that 'gonogo train' wrote")
+        if not run.is_finished:
+            raise RunError(f"{path}: the training has not finished; type the same 'gonogo train' command with --resume")
+        return run
+
+    @property
+    def is_finished(self) -> bool:
+        """True when the training came to its end."""
+        return (self.path / "metrics.json").is_file()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state goes after each epoch."""
+        return self.path / "checkpoint.safetensors"
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """What ``run.toml`` says."""
+        path = self.path / "run.toml"
+        return RunConfig.from_tables(read_toml(path), str(path))
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """What the training measured.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        path = self.path / "metrics.json"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path} cannot be read ({error}); train again") from error
+
+    @property
+    def decision(self) -> Decision:
+        """The threshold chosen on validation."""
+        return Decision.from_json(self.metrics["decision"])
+
+    def manifest(self) -> Manifest:
+        """Return the split table, its paths below the data's folder."""
+        table = read_table(self.path / "manifest.csv", root=Path(self.metrics["data_root"]))
+        return Manifest(table.root, table.samples, self.config.task.classes)
+
+    def write_config(self, config: RunConfig, manifest: Manifest) -> None:
+        """Write ``run.toml``, ``model.json`` and ``manifest.csv``."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        manifest.write(self.path / "manifest.csv")
+        write_text(self.path / "model.json", json.dumps({**asdict(config.model), "history": []}, indent=2) + "\n")
+        write_text(self.path / "run.toml", toml_text(config.to_tables()))
+
+    def write_weights(self, weights: dict[str, Tensor]) -> None:
+        """Write ``model.safetensors``."""
+        save_tensors(self.path / "model.safetensors", weights)
+
+    def load_network(self) -> Network:
+        """Build the network and load its weights, in evaluation mode.
+
+        Raises:
+            RunError: the weights are missing, damaged or of another network.
+        """
+        network = self.config.model.build()
+        path = self.path / "model.safetensors"
+        tensors, _ = load_tensors(path)
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise RunError(f"{path} is not of the network in run.toml ({error}); train again") from error
+        return network.eval()
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        """Write ``history.csv``, a row for each epoch."""
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / "history.csv", buffer.getvalue())
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write ``metrics.json``, which marks the run as finished."""
+        write_text(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+    def write_predictions(self, manifest: Manifest, pred_probs: Float32Array) -> None:
+        """Write ``predictions.parquet``: path, label, split and the probability of each class."""
+        columns: dict[str, Any] = {
+            name: [getattr(s, name) for s in manifest.samples] for name in ("path", "label", "split", "group")
+        }
+        columns |= {f"prob_{name}": pred_probs[:, k] for k, name in enumerate(manifest.classes)}
+        with atomic_file(self.path / "predictions.parquet") as temporary:
+            pq.write_table(pa.table(columns), temporary)

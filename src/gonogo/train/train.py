@@ -1,0 +1,213 @@
+"""From photos to a run: prepare, train, choose the threshold on validation, write everything down."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from gonogo.config import to_dict
+from gonogo.data.geometry import Geometry
+from gonogo.errors import RunError, UsageError
+from gonogo.evaluate.decision import choose_threshold
+from gonogo.evaluate.metrics import evaluate, refuse_constant
+from gonogo.models import ARCHITECTURES
+from gonogo.models.architecture import ModelSpec, Network, count_parameters, make_spec
+from gonogo.models.cost import count_macs
+from gonogo.train.checkpoint import predict_probs
+from gonogo.train.loader import Loader
+from gonogo.train.loop import EVAL_BATCH, Step, Trainer
+from gonogo.train.prepare import DataOptions, Prepared, Progress, prepare
+from gonogo.train.recipe import resolve_recipe
+from gonogo.train.run import Run, RunConfig
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train.
+
+    Attributes:
+        data: a folder of photos or a manifest file.
+        out: the run folder to write.
+        arch: a name from the registry.
+        arch_options: changes to its widths and the like.
+        recipe: changes to the recipe.
+        options: what is said about the data.
+        device: of Lightning Fabric: "auto", "cpu" or "cuda".
+        resume: go on where `out` stopped.
+        force: replace `out`.
+    """
+
+    data: Path
+    out: Path
+    arch: str = "taper"
+    arch_options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    options: DataOptions = field(default_factory=DataOptions)
+    device: str = "cpu"
+    resume: bool = False
+    force: bool = False
+
+
+def train(
+    request: TrainRequest,
+    *,
+    progress: Progress | None = None,
+    report: Callable[[Step], None] | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Run:
+    """Train and write the run.
+
+    Args:
+        request: what to train.
+        progress: called while photos are read and reduced.
+        report: called after each batch and epoch.
+        note: called with each line the user should know.
+
+    Returns:
+        The finished run; its ``metrics.json`` holds the figures on validation.
+
+    Raises:
+        GonogoError: the data, the options or the folder cannot be used; nothing is written then.
+        BarNotMetError: the network answers every photo alike, or the loss left the numbers.
+    """
+    architecture = ARCHITECTURES.get(request.arch)
+    architecture.options(request.arch_options)
+    recipe = resolve_recipe(architecture.recipe, request.recipe)
+    _check_folder(request)
+    torch.set_num_threads(recipe.threads)
+    prepared = prepare(
+        request.data, request.options, default_colour=architecture.colour, seed=recipe.seed, progress=progress
+    )
+    for line in prepared.notes if note else ():
+        assert note is not None
+        note(line)
+    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
+    config = RunConfig(
+        data=str(request.data),
+        fingerprint=prepared.manifest.fingerprint,
+        options=request.options,
+        task=prepared.task,
+        geometry=prepared.geometry,
+        model=spec,
+        recipe=recipe,
+    )
+    torch.manual_seed(recipe.seed)
+    network = build_checked(spec, prepared.geometry)
+    run = Run(request.out)
+    if request.resume:
+        _check_same(run, config)
+        if run.is_finished:
+            return run
+    elif run.path.exists():
+        shutil.rmtree(run.path)
+    run.write_config(config, prepared.manifest)
+    _fit(run, config, prepared, network, request.device, report)
+    return run
+
+
+def _check_folder(request: TrainRequest) -> None:
+    out = request.out
+    if request.resume:
+        if not (out / "run.toml").is_file():
+            raise UsageError(f"{out} holds no run to resume; leave --resume out")
+    elif out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file, expected a folder for the run; give another name")
+    elif out.is_dir() and any(out.iterdir()):
+        if not request.force:
+            raise UsageError(f"{out} exists; give another name, --resume to go on with it, or --force to replace it")
+        if not (out / "run.toml").is_file():
+            raise UsageError(f"{out} is not a run, so --force does not delete it; give another name")
+    if not out.exists():
+        # Found out now, before an hour of training.
+        try:
+            out.mkdir(parents=True)
+            out.rmdir()
+        except OSError as error:
+            raise UsageError(f"cannot write {out}: {error.strerror}; choose a folder you may write to") from error
+
+
+def _check_same(run: Run, config: RunConfig) -> None:
+    """Refuse to go on with other data or settings than the run began with."""
+    before, now = run.config.to_tables(), config.to_tables()
+    for table, values in now.items():
+        if table in ("gonogo", "schema") or before.get(table) == values:
+            continue
+        for key, value in values.items():
+            old = before[table].get(key)
+            if old != value:
+                raise RunError(
+                    f"{run.path} began with {table}.{key} = {old}, now it is {value}; "
+                    "resume with the same data and options, or train anew with --force"
+                )
+        raise RunError(f"{run.path} began with another [{table}]; train anew with --force")
+
+
+def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
+    """Build a network and see that the geometry's input is large enough for it.
+
+    Raises:
+        UsageError: the input is too small; says what to change.
+    """
+    network = spec.build()
+    rows, columns = geometry.input_size
+    try:
+        count_macs(network, geometry.network_channels, (rows, columns))
+    except RuntimeError as error:
+        raise UsageError(
+            f"{columns}x{rows} pixels are too few for architecture '{spec.arch}' ({str(error).splitlines()[0]}); "
+            f"give a smaller --reduce than {geometry.reduce}, or other strides and pools"
+        ) from error
+    return network
+
+
+def _fit(
+    run: Run,
+    config: RunConfig,
+    prepared: Prepared,
+    network: Network,
+    device: str,
+    report: Callable[[Step], None] | None,
+) -> None:
+    fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
+    labels, val_rows = prepared.manifest.labels, prepared.rows("val")
+
+    def loader(rows: Any) -> Loader:
+        return Loader(prepared.pixels, rows, labels[rows], prepared.geometry, fabric.device)
+
+    trainer = Trainer(
+        network, config.recipe, loader(prepared.rows("train")), loader(val_rows), fabric, run.checkpoint, report
+    )
+    progress = trainer.fit()
+    run.write_history(progress.history)
+    run.write_weights(trainer.best)
+    pred_probs = predict_probs(network, trainer.val.batches(EVAL_BATCH)).numpy()
+    val = prepared.manifest.select("val")
+    run.write_predictions(val, pred_probs)
+    decision = choose_threshold(prepared.task, val.labels, pred_probs)
+    figures = evaluate(decision, val.labels, pred_probs, val.groups if val.has_groups else None)
+    trainable, statistics = count_parameters(network)
+    run.write_metrics(
+        {
+            "arch": config.model.arch,
+            "params": trainable + statistics,
+            "params_trainable": trainable,
+            "params_statistics": statistics,
+            "macs": count_macs(network, config.geometry.network_channels, config.geometry.input_size),
+            "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            "decision": decision.to_json(),
+            "data_root": str(prepared.manifest.root.resolve()),
+            "geometry": to_dict(config.geometry),
+            "val": figures.to_json(),
+        }
+    )
+    run.checkpoint.unlink(missing_ok=True)
+    refuse_constant(decision, pred_probs)

@@ -1,0 +1,66 @@
+"""The small values that cross rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Int64Array = npt.NDArray[np.int64]
+Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+GoNoGo = Literal["go", "no-go", "review"]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its interval.
+
+    Attributes:
+        value: the share, 0 to 1; None where nothing was there to count.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        n: how many independent units the interval rests on.
+        unit: what was counted: parts where the data name them, otherwise photos.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unit: Literal["parts", "photos"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gauge answers for one photo.
+
+    Attributes:
+        label: the class answered.
+        prob: probability of a defect; for sorting, of the class answered.
+        verdict: go, no-go or review; None for sorting, where no class is the good one.
+        heatmap: (h, w) float32, evidence at each place, above 0 for a defect; None where the network has none.
+        region: x, y, width, height in camera pixels of the hottest place of a no-go; None elsewhere.
+    """
+
+    label: str
+    prob: float
+    verdict: GoNoGo | None
+    heatmap: Float32Array | None = None
+    region: tuple[int, int, int, int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints, without the heat map."""
+        return {
+            "label": self.label,
+            "prob": self.prob,
+            "verdict": self.verdict,
+            "region": list(self.region) if self.region else None,
+        }
