@@ -20,13 +20,15 @@ from gonogo.data.scan import scan
 from gonogo.data.split import shared_content
 from gonogo.errors import DataError, UsageError, did_you_mean
 from gonogo.evaluate.decision import Decision
-from gonogo.evaluate.metrics import Evaluation, evaluate, refuse_constant
+from gonogo.evaluate.metrics import Evaluation, evaluate, why_refused
 from gonogo.files import new_folder, write_text
 from gonogo.gauge.gauge import MANIFEST_NAME, Gauge
 from gonogo.report.sheet import Tile, draw_sheet, save_sheet
 from gonogo.types import Float32Array, UInt8Array
 
 FIGURES_NAME = "metrics.json"
+VERDICTS_NAME = "verdicts.csv"
+SHEET_NAME = "mistakes.png"
 # At most so many mistakes are drawn; where there are fewer than the second number, the least certain photos follow.
 MOST_TILES, LEAST_TILES = 12, 6
 
@@ -61,20 +63,23 @@ class Assessment:
         split: which photos were asked.
         folder: holds metrics.json, verdicts.csv and mistakes.png.
         leaked: how many of the photos also stand, by bytes or part, in another split.
+        refused: why nobody should use it, None where it may be used.
     """
 
     figures: Evaluation
     split: str
     folder: Path
     leaked: int
+    refused: str | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the eval object of ``--json``."""
         return self.figures.to_json() | {
             "split": self.split,
             "leaked_photos": self.leaked,
-            "verdicts": str(self.folder / "verdicts.csv"),
-            "mistakes": str(self.folder / "mistakes.png"),
+            "refused": self.refused,
+            "verdicts": str(self.folder / VERDICTS_NAME),
+            "mistakes": str(self.folder / SHEET_NAME),
         }
 
 
@@ -116,7 +121,7 @@ def assess(
         path: a run or a gauge.
         data: photos with classes; a run's own data unless given.
         split: train, val, test or all; test where the data have one, otherwise all.
-        out: folder to write; beside the run or gauge unless given.
+        out: folder to write; unless given, ``eval-SPLIT`` in the run, or ``NAME-eval`` here for a gauge.
         skip_unreadable: go on without photos that cannot be decoded.
         force: replace `out`.
         progress: called with what is done, how much of it, and of how much.
@@ -124,7 +129,6 @@ def assess(
     Raises:
         UsageError: nothing to evaluate on, or no such split.
         DataError: the photos cannot be read, do not fit, or have other classes.
-        BarNotMetError: every photo gets the same answer; the figures are written before.
     """
     subject = open_subject(path)
     whole, split = _choose(subject, path, data, split, skip_unreadable, progress)
@@ -132,16 +136,13 @@ def assess(
     if not len(manifest):
         raise UsageError(f"no photos in split '{split}'; the data have: {_splits(whole)}")
     pred_probs = _ask(subject, manifest, progress)
-    figures = evaluate(
-        subject.decision, manifest.labels, pred_probs, manifest.groups if manifest.has_groups else None
-    )
+    figures = evaluate(subject.decision, manifest.labels, pred_probs, manifest.groups if manifest.has_groups else None)
     leaked = 0 if split == "all" else shared_content(whole, split)
     folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
-    result = Assessment(figures, split, folder, leaked)
+    result = Assessment(figures, split, folder, leaked, why_refused(subject.decision, pred_probs))
     # A folder that this command named itself is its own to replace.
-    with new_folder(folder, force=force or out is None, marker=FIGURES_NAME) as temporary:
+    with new_folder(folder, force=force or out is None, marker=VERDICTS_NAME) as temporary:
         _write(temporary, result, subject, manifest, pred_probs)
-    refuse_constant(subject.decision, pred_probs)
     return result
 
 
@@ -188,9 +189,7 @@ def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int
     return np.stack(rows)
 
 
-def _write(
-    folder: Path, result: Assessment, subject: Subject, manifest: Manifest, pred_probs: Float32Array
-) -> None:
+def _write(folder: Path, result: Assessment, subject: Subject, manifest: Manifest, pred_probs: Float32Array) -> None:
     write_text(folder / FIGURES_NAME, json.dumps(result.to_json(), indent=2) + "\n")
     decision = subject.decision
     answers, probs, verdicts = decision.labels(pred_probs), decision.probs(pred_probs), decision.verdicts(pred_probs)
@@ -199,13 +198,13 @@ def _write(
     writer.writerow(("path", "label", "answer", "prob", "verdict"))
     for sample, label, prob, verdict in zip(manifest.samples, answers, probs, verdicts, strict=True):
         writer.writerow((sample.path, sample.label, decision.task.classes[label], repr(float(prob)), verdict or ""))
-    write_text(folder / "verdicts.csv", buffer.getvalue())
+    write_text(folder / VERDICTS_NAME, buffer.getvalue())
     worst, mistakes = _worst_first(decision, manifest, pred_probs)
     tiles = [_tile(subject, manifest, index, answers[index], float(probs[index])) for index in worst]
     title = f"{subject.name}: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {len(manifest)} photos"
     shown = "worst first" + ("" if mistakes >= LEAST_TILES else ", then the least certain of the right ones")
     threshold = "" if decision.threshold is None else f"; a defect from probability {decision.threshold:.3f} on"
-    save_sheet(draw_sheet(tiles, subject.geometry, title, shown + threshold), folder / "mistakes.png")
+    save_sheet(draw_sheet(tiles, subject.geometry, title, shown + threshold), folder / SHEET_NAME)
 
 
 def _worst_first(decision: Decision, manifest: Manifest, pred_probs: Float32Array) -> tuple[list[int], int]:

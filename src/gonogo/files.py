@@ -30,10 +30,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
+        mode = temporary.stat().st_mode
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose a folder you may write to") from error
     try:
         yield temporary
+        temporary.chmod(mode)  # some libraries write a file of their own under the temporary name, with other rights
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -43,6 +45,30 @@ def write_text(path: Path, text: str) -> None:
     """Write a whole text file, or leave what was there."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files that processes which are gone left in a folder (their number is in the name)."""
+    for leftover in folder.glob(".*.tmp"):
+        owner = leftover.name.rsplit(".", 2)[-2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            leftover.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """See that a folder could be made, leaving no trace.
+
+    Raises:
+        UsageError: it could not.
+    """
+    nearest = path
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}; choose a folder you may write to") from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ BoolArray = npt.NDArray[np.bool_]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 GoNoGo = Literal["go", "no-go", "review"]
+Unit = Literal["parts", "photos"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Rate:
     low: float | None
     high: float | None
     n: int
-    unit: Literal["parts", "photos"]
+    unit: Unit
 
 
 @dataclass(frozen=True)

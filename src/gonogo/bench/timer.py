@@ -16,7 +16,6 @@ import numpy as np
 from gonogo.data.images import as_image, decode_photo
 from gonogo.gauge.gauge import Gauge, check_golden
 from gonogo.gauge.golden import Golden
-from gonogo.report.heat import as_image
 from gonogo.runtimes import RUNTIMES
 
 WARM_UP = 50

@@ -18,7 +18,6 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="gonogo",
     help="From a folder of photos of good and defective parts to a go/no-go gauge of a few kilobytes.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -46,14 +45,14 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
-    version: bool = typer.Option(
-        False, "--version", help="Print the version.", callback=_print_version, is_eager=True
-    ),
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_print_version, is_eager=True),
     debug: bool = typer.Option(False, DEBUG, help="Show the traceback of an error; may stand anywhere."),
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
@@ -71,12 +70,10 @@ def _run(arguments: list[str]) -> int:
         return _say(str(error), error.exit_code)
     except typer.TyperException as error:
         message = error.format_message()
-        if not message:  # bare 'gonogo': the help was printed
-            return 2
         return _say(f"{message[0].lower()}{message[1:].rstrip('.')}; see --help", 2)
     except BrokenPipeError:
         # The reader has left (gonogo ... | head); what is still in the buffer has nowhere to go.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 1
     except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)

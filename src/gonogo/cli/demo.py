@@ -17,15 +17,13 @@ def run(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw castings, train a network, export it as a gauge, verify, evaluate and time it."""
+    """Go the whole way on synthetic castings."""
     try:
         from gonogo.demo import demo
     except ImportError as error:
         raise missing_train_extra(error) from error
     with Console(as_json) as console:
-        result = demo(
-            out, seed=seed, force=force, progress=console.progress, report=console.epoch, note=console.note
-        )
+        result = demo(out, seed=seed, force=force, progress=console.progress, report=console.epoch, note=console.note)
         figures, row = result["eval"], result["bench"]["rows"][0]
         console.table(
             ("what", "value"),

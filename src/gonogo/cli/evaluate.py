@@ -9,6 +9,7 @@ import typer
 
 from gonogo.cli.console import Console, show_figures
 from gonogo.cli.options import AsJson, Force, SkipUnreadable, missing_train_extra
+from gonogo.errors import BarNotMetError
 
 
 def run(
@@ -44,5 +45,7 @@ def run(
             console.line(f"verdicts: {document['verdicts']}")
             console.line(f"mistakes: {document['mistakes']}")
             console.result(document)
+            if result.refused:
+                raise BarNotMetError(result.refused)
     except ImportError as error:
         raise missing_train_extra(error) from error

@@ -20,7 +20,7 @@ def run(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Export a run as a gauge, and refuse a file that does not answer as the network did."""
+    """Export a run as a gauge."""
     try:
         from gonogo.export.gauge import export_gauge
         from gonogo.train.run import Run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gonogo.cli.console import Console
 from gonogo.cli.options import AsJson, missing_train_extra
 
@@ -10,14 +12,14 @@ CLASSES, HEIGHT, WIDTH = 2, 300, 300
 
 
 def run(as_json: AsJson = False) -> None:
-    """List the architectures with their cost for two classes at 300x300 pixels."""
+    """List the architectures and what they cost."""
     try:
         from gonogo.models import ARCHITECTURES
         from gonogo.models.architecture import count_parameters, make_spec
         from gonogo.models.cost import count_macs
     except ImportError as error:
         raise missing_train_extra(error) from error
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in ARCHITECTURES:
         architecture = ARCHITECTURES.get(name)
         channels = 3 if architecture.colour == "rgb" else 1

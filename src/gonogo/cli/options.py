@@ -37,5 +37,15 @@ def missing_train_extra(error: ImportError) -> Exception:
     from gonogo.errors import MissingExtraError
 
     name = (error.name or "").partition(".")[0]
-    extras = ("torch", "lightning_fabric", "safetensors", "pyarrow", "onnx", "onnxscript", "scipy", "sklearn", "tomli_w")
+    extras = (
+        "torch",
+        "lightning_fabric",
+        "safetensors",
+        "pyarrow",
+        "onnx",
+        "onnxscript",
+        "scipy",
+        "sklearn",
+        "tomli_w",
+    )
     return MissingExtraError(name, "train") if name in extras else error

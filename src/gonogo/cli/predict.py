@@ -26,11 +26,14 @@ def run(
 ) -> None:
     """Say go or no-go for each photo."""
     from gonogo.errors import DataError
+    from gonogo.files import check_writable
     from gonogo.gauge.gauge import Gauge
 
     with Console(as_json) as console:
         opened = Gauge.load(gauge)
         paths = _collect(photos)
+        if save is not None:
+            check_writable(save.parent)  # found out now, before the photos are asked
         answers: list[tuple[Path, Verdict]] = []
         broken: list[str] = []
         for done, path in enumerate(paths, start=1):

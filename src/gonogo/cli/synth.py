@@ -28,7 +28,7 @@ def run(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw synthetic castings, good and defective, with a table of parts, defects and masks."""
+    """Draw synthetic castings, good and defective."""
     from gonogo.data.synthetic import KINDS, write_castings
 
     with Console(as_json) as console:

@@ -40,10 +40,10 @@ def run(
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network on a folder of photos and write a run."""
+    """Train a network on a folder of photos."""
     from gonogo.config import read_toml
     from gonogo.data.geometry import parse_crop
-    from gonogo.errors import UsageError, did_you_mean
+    from gonogo.errors import BarNotMetError, UsageError, did_you_mean
 
     if colour not in (None, "grey", "rgb"):
         raise UsageError(f"unknown --colour '{colour}'; {did_you_mean(str(colour), ('grey', 'rgb'))}")
@@ -94,6 +94,8 @@ def run(
                 **{key: metrics[key] for key in ("arch", "params", "params_trainable", "params_statistics", "macs")},
                 "images_per_second": metrics["images_per_second"],
                 "val": figures,
-                "refused": None,
+                "refused": metrics["refused"],
             }
         )
+        if metrics["refused"]:
+            raise BarNotMetError(metrics["refused"])

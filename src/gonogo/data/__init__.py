@@ -1,0 +1,1 @@
+"""Photos, labels, groups and splits: what everything else stands on."""

@@ -16,7 +16,7 @@ from gonogo.data.images import decode_photo
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import cache_folder
 from gonogo.errors import DataError
-from gonogo.files import atomic_file
+from gonogo.files import atomic_file, remove_leftovers
 from gonogo.types import UInt8Array
 
 # Raised when decoding or reducing changes its numbers.
@@ -62,7 +62,7 @@ def reduced_pixels(
         return cached
     _check_room(path, int(np.prod(shape)))
     with atomic_file(path) as temporary:
-        _remove_leftovers(path.parent, temporary)
+        remove_leftovers(path.parent)
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         _fill(array, manifest, geometry, progress)
         array.flush()
@@ -111,11 +111,3 @@ def _check_room(path: Path, size_bytes: int) -> None:
             f"{path.parent}: {free / 1e6:,.0f} MB free, {size_bytes / 1e6:,.0f} MB needed for the photo cache; "
             "free some, or set GONOGO_CACHE to a folder on another disk"
         )
-
-
-def _remove_leftovers(folder: Path, mine: Path) -> None:
-    """Delete temporary files of processes that are gone (their number is in the name)."""
-    for leftover in folder.glob(".*.tmp"):
-        owner = leftover.name.rsplit(".", 2)[-2]
-        if leftover != mine and not (owner.isdigit() and Path(f"/proc/{owner}").exists()):
-            leftover.unlink(missing_ok=True)

@@ -59,16 +59,14 @@ class Geometry:
             raise UsageError(f"found {self.channels} channels in {self.colour}, expected 1 or 3, and grey or rgb")
         if len(self.mean) != self.network_channels or len(self.std) != self.network_channels or min(self.std) <= 0:
             raise UsageError(f"mean and std need {self.network_channels} values, every std above 0")
+        if not 8 <= self.bit_depth <= 16:
+            raise UsageError(f"found --bit-depth {self.bit_depth}, expected 8 to 16")
         if not 1 <= self.reduce <= MAX_REDUCE:
             raise UsageError(f"found --reduce {self.reduce}, expected a whole number from 1 to {MAX_REDUCE}")
         x, y, width, height = self.region
-        outside = (
-            self.width is not None and self.height is not None and (x + width > self.width or y + height > self.height)
-        )
-        if min(x, y) < 0 or min(width, height) < 1 or outside:
-            raise UsageError(
-                f"--crop {width}x{height}+{x}+{y} does not lie inside the {self.width}x{self.height} photo"
-            )
+        right, bottom = (self.width or x + width), (self.height or y + height)
+        if min(x, y) < 0 or min(width, height) < 1 or x + width > right or y + height > bottom:
+            raise UsageError(f"--crop {width}x{height}+{x}+{y} does not lie inside the {right}x{bottom} photo")
         if min(self.input_size) < 1:
             raise UsageError(f"--reduce {self.reduce} leaves nothing of {width}x{height} pixels; give a smaller one")
 
@@ -164,7 +162,7 @@ class Geometry:
         Returns:
             (N, network_channels, h, w) float32.
         """
-        mean, std = np.float32(self.mean), np.float32(self.std)
+        mean, std = np.asarray(self.mean, dtype=np.float32), np.asarray(self.std, dtype=np.float32)
         values = (reduced.astype(np.float32) - mean) / std
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
 

@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from gonogo.errors import DataError
 from gonogo.types import UInt8Array
@@ -53,6 +53,8 @@ def _open(source: Path | bytes, name: str, *, luma_only: bool = False) -> Image.
                 # The luma alone: less than two thirds of the time, and the same grey values.
                 image.draft("L", image.size)
             image.load()
+            warnings.simplefilter("ignore")  # a damaged camera note is no damage to the picture
+            turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not an image file that can be read") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -61,9 +63,9 @@ def _open(source: Path | bytes, name: str, *, luma_only: bool = False) -> Image.
         # Pillow's decoders raise any of these for a damaged file.
         reason = "cut short or damaged" if "truncated" in str(error).lower() else f"damaged ({error})"
         raise DataError(f"{name}: {reason}") from error
-    if isinstance(image, ImageFile.ImageFile) and image.getexif().get(EXIF_ORIENTATION, 1) != 1:
-        return ImageOps.exif_transpose(image)
-    return image
+    # A palette with shades of transparency converts to grey or colour only by way of RGBA.
+    image = image.convert("RGBA") if image.mode in ("P", "PA") else image
+    return ImageOps.exif_transpose(image) if turned else image
 
 
 def _read(path: Path) -> bytes:
@@ -136,7 +138,7 @@ def _to_8_bits(values: np.ndarray, bit_depth: int, name: str) -> UInt8Array:
     top = 2**bit_depth - 1
     if peak > top or float(values.min()) < 0:
         raise DataError(f"{name}: largest value {peak:g} does not fit --bit-depth {bit_depth} (0 to {top})")
-    return np.floor(values.astype(np.float64) * 255 / top + 0.5).astype(np.uint8)
+    return np.asarray(np.floor(values.astype(np.float64) * 255 / top + 0.5), dtype=np.uint8)
 
 
 def as_image(pixels: UInt8Array) -> Image.Image:

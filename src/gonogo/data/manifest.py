@@ -136,9 +136,9 @@ def read_table(path: Path, root: Path | None = None) -> Manifest:
         raise DataError(f"{path} is not a CSV table: {error}") from error
     if not samples:
         raise DataError(f"{path}: the table has no rows, expected one for each photo")
-    twice = [name for name, count in Counter(sample.path for sample in samples).items() if count > 1]
-    if twice:
-        raise DataError(f"{path}: '{twice[0]}' stands in {len(twice)} rows or more; keep one row for each photo")
+    (most, count), *_ = Counter(sample.path for sample in samples).most_common(1)
+    if count > 1:
+        raise DataError(f"{path}: '{most}' stands in {count} rows; keep one row for each photo")
     return Manifest(root, samples, tuple(sorted({sample.label for sample in samples})))
 
 
@@ -151,9 +151,8 @@ def _sample(table: Path, line: int, row: dict[str, str]) -> Sample:
         raise DataError(f"{where}: '{values['path']}' leaves the table's folder; give paths below it")
     if values["split"] not in ("", *SPLITS):
         raise DataError(f"{where}: split '{values['split']}', expected one of {', '.join(SPLITS)}, or nothing")
-    sizes = {}
     for name in ("width", "height"):
         if values[name] and not values[name].isdigit():
             raise DataError(f"{where}: {name} '{values[name]}', expected a whole number")
-        sizes[name] = int(values.pop(name) or 0)
-    return Sample(**values, **sizes)
+    width, height = (int(values.pop(name) or 0) for name in ("width", "height"))
+    return Sample(**values, width=width, height=height)

@@ -119,7 +119,8 @@ def _assemble(manifest: Manifest, rows: dict[str, list[object]], skip_unreadable
             samples.append(replace(sample, sha256=str(digest), width=fact.width, height=fact.height))
     if not samples:
         raise DataError(f"{manifest.root}: none of the {len(manifest)} photos can be read")
-    lost = [name for name in manifest.classes if name not in {sample.label for sample in samples}]
+    left = {sample.label for sample in samples}
+    lost = sorted({sample.label for sample in manifest.samples} - left)
     if lost:
         raise DataError(f"{manifest.root}: no readable photo of class '{lost[0]}' is left; repair them first")
     return Scan(replace(manifest, samples=tuple(samples)), tuple(facts), unreadable)

@@ -91,6 +91,12 @@ def _take(manifest: Manifest, splits: list[str], name: str, share: float, seed: 
             taken = taken + counts[index]
             for sample in groups[index]:
                 splits[sample] = name
+    # A class too rare for its share still gives one group, as long as another stays behind.
+    for label in np.flatnonzero((taken == 0) & (totals > 0)):
+        left = [i for i in order if counts[i][label] and splits[groups[i][0]] == "train"]
+        if len(left) > 1:
+            for sample in groups[left[-1]]:
+                splits[sample] = name
 
 
 def _check(manifest: Manifest) -> None:

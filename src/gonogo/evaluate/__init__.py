@@ -1,0 +1,1 @@
+"""Figures, intervals and decisions: numbers in, numbers out."""

@@ -37,10 +37,11 @@ class Decision:
         """Return (N,) class numbers: the likeliest defect from the threshold on, the good class below it."""
         good = self.task.good_index
         if good is None or self.threshold is None:
-            return pred_probs.argmax(axis=1)
+            return np.asarray(pred_probs.argmax(axis=1))
         defects = pred_probs.copy()
         defects[:, good] = -1
-        return np.where(self.defect_probs(pred_probs) >= self.threshold, defects.argmax(axis=1), good)
+        is_defect = self.defect_probs(pred_probs) >= self.threshold
+        return np.asarray(np.where(is_defect, defects.argmax(axis=1), good))
 
     def probs(self, pred_probs: Float32Array) -> Float32Array:
         """Return (N,) what is shown beside a verdict: the defect probability, or that of the kind answered."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gonogo.errors import MissingExtraError
-from gonogo.types import Float64Array, Int64Array, Rate
+from gonogo.types import BoolArray, Float64Array, Int64Array, Rate, Unit
 
 
 def clopper_pearson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -35,7 +35,7 @@ def clopper_pearson(successes: float, n: int, confidence: float = 0.95) -> tuple
     return low, high
 
 
-def share(hits: np.ndarray, groups: Sequence[str] | None) -> Rate:
+def share(hits: BoolArray, groups: Sequence[str] | None) -> Rate:
     """Return a share of photos with its exact interval.
 
     Several photos of one part are not independent. Where parts are named, the interval is that of as many trials as
@@ -46,7 +46,7 @@ def share(hits: np.ndarray, groups: Sequence[str] | None) -> Rate:
         groups: (N,) the part of each photo, or None where every photo counts.
     """
     n = len(hits) if groups is None else len(set(groups))
-    unit = "photos" if groups is None else "parts"
+    unit: Unit = "photos" if groups is None else "parts"
     if n == 0:
         return Rate(None, None, None, 0, unit)
     value = float(np.mean(hits))
@@ -73,7 +73,7 @@ def bootstrap(
         draws: how many samples are drawn.
         seed: of the draws.
     """
-    unit = "photos" if groups is None else "parts"
+    unit: Unit = "photos" if groups is None else "parts"
     names = [str(index) for index in range(n)] if groups is None else list(groups)
     members: dict[str, list[int]] = {}
     for index, name in enumerate(names):

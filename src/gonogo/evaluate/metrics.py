@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gonogo.errors import BarNotMetError
 from gonogo.evaluate.decision import Decision
 from gonogo.evaluate.intervals import bootstrap, share
 from gonogo.types import BoolArray, Float32Array, Int64Array, Rate
@@ -140,15 +139,12 @@ def _line_rates(
     return rate(labels != good, answers == good), rate(labels == good, answers != good)
 
 
-def refuse_constant(decision: Decision, pred_probs: Float32Array) -> None:
-    """Refuse a model that answers every photo alike.
-
-    Raises:
-        BarNotMetError: one answer for all photos, of which there are two or more.
-    """
+def why_refused(decision: Decision, pred_probs: Float32Array) -> str | None:
+    """Return why nobody should use this network: it answers every photo alike; None where it does not."""
     answers = np.unique(decision.labels(pred_probs))
-    if len(pred_probs) > 1 and len(answers) == 1:
-        raise BarNotMetError(
-            f"the network answers '{decision.task.classes[answers[0]]}' for all {len(pred_probs)} photos: "
-            "it has learnt nothing; train longer, or look at the photos"
-        )
+    if len(pred_probs) < 2 or len(answers) > 1:
+        return None
+    return (
+        f"the network answers '{decision.task.classes[answers[0]]}' for all {len(pred_probs)} photos: "
+        "it has learnt nothing; train longer, or look at the photos"
+    )

@@ -41,7 +41,11 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
     example = torch.from_numpy(calibration[:2])
     # The exporter reports its own steps on stdout and warns of its own internals; neither is for the user.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,

@@ -37,7 +37,7 @@ def load_photos(manifest: Manifest, samples: list[Sample], geometry: Geometry) -
 def answer(network: Deployed, pixels: UInt8Array) -> tuple[Float32Array, Float32Array]:
     """Return the network's pred_probs (N, K) and heatmap (N, h, w) for (N, H, W, C) uint8 camera pixels."""
     with torch.no_grad():
-        answers = [network(batch) for batch in torch.from_numpy(np.ascontiguousarray(pixels)).split(BATCH)]
+        answers = [network(batch) for batch in torch.split(torch.from_numpy(np.ascontiguousarray(pixels)), BATCH)]
     return torch.cat([p for p, _ in answers]).numpy(), torch.cat([h for _, h in answers]).numpy()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.data.images import decode_photo
-from gonogo.errors import DataError, GaugeError
+from gonogo.errors import GaugeError
 from gonogo.files import sha256, write_text
 from gonogo.gauge.facts import METADATA_KEY, Facts, digest
 from gonogo.gauge.region import hot_region
@@ -168,13 +168,14 @@ class Gauge:
 def _read_manifest(path: Path) -> dict[str, Any]:
     manifest = path / MANIFEST_NAME
     if not manifest.is_file():
-        raise GaugeError(f"{path} is not a gauge (no {MANIFEST_NAME} in it); give the folder that 'gonogo export' wrote")
+        raise GaugeError(
+            f"{path} is not a gauge (no {MANIFEST_NAME} in it); give the folder that 'gonogo export' wrote"
+        )
     try:
         values = json.loads(manifest.read_text(encoding="utf-8"))
-        stated = values.pop("digest")
-    except (OSError, ValueError, AttributeError, KeyError) as error:
-        raise GaugeError(f"{manifest} is cut or altered ({type(error).__name__}); export the gauge again") from error
-    if stated != digest(values):
+    except (OSError, ValueError) as error:
+        raise GaugeError(f"{manifest} is cut or altered ({error}); export the gauge again") from error
+    if not isinstance(values, dict) or values.pop("digest", None) != digest(values):
         raise GaugeError(f"{manifest} was altered since it was exported; export the gauge again")
     return dict(values)
 
@@ -186,7 +187,9 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
     if not path.is_file():
         raise GaugeError(f"{path} is missing; copy the gauge's whole folder, or export it again")
     if sha256(path) != expected:
-        raise GaugeError(f"{path} is cut or altered (its hash is not the one in {MANIFEST_NAME}); copy or export it again")
+        raise GaugeError(
+            f"{path} is cut or altered (its hash is not the one in {MANIFEST_NAME}); copy or export it again"
+        )
 
 
 def write_manifest(folder: Path, facts: Facts, files: Sequence[GaugeFile]) -> None:

@@ -85,7 +85,7 @@ class Deployed(nn.Module):
         return pred_probs, self._heatmap(pred_probs, maps)
 
     def _heatmap(self, pred_probs: Tensor, maps: Tensor) -> Tensor:
-        """For go or no-go: log-odds of the likeliest defect against good. For sorting: how far the answer stands out."""
+        """Return the log-odds of the likeliest defect against good; for sorting, how far the answer stands out."""
         good = self.task.good_index
         if good is None:
             relative = maps - maps.mean(1, keepdim=True)

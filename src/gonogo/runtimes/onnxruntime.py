@@ -24,7 +24,9 @@ class OnnxSession:
         try:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own exceptions share no public base class
-            raise GaugeError(f"{path} is not a model that ONNX Runtime can open ({str(error).splitlines()[0]})") from error
+            raise GaugeError(
+                f"{path} is not a model that ONNX Runtime can open ({str(error).splitlines()[0]})"
+            ) from error
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         names = [output.name for output in self._session.get_outputs()]
         if [i.name for i in self._session.get_inputs()] != ["pixels"] or "pred_probs" not in names:

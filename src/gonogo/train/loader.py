@@ -72,7 +72,7 @@ class Loader:
         """
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
         order = torch.randperm(len(self), generator=generator)
-        for chosen in order.split(recipe.batch_size):
+        for chosen in torch.split(order, recipe.batch_size):
             levels = augment(self._levels(chosen.numpy()), recipe, generator)
             yield (levels - self.mean) / self.std, self.labels[chosen].to(self.device)
 

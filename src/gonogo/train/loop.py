@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,9 +167,9 @@ class Trainer:
         progress.history.append(row)
         if self.scheduler is not None:
             progress.scheduler = self.scheduler.state_dict()
-        if row["train_loss"] != row["train_loss"] or row["val_loss"] != row["val_loss"]:
+        if not (math.isfinite(row["train_loss"]) and math.isfinite(row["val_loss"])):
             raise BarNotMetError(
-                f"epoch {progress.epoch}: the loss is no longer a number; train with a lower --lr than {self.recipe.lr:g}"
+                f"epoch {progress.epoch}: the loss is no longer a number; give a lower --lr than {self.recipe.lr:g}"
             )
         if row["val_loss"] < progress.best_loss:
             progress.best_loss, progress.best_epoch = row["val_loss"], progress.epoch

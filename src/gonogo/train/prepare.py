@@ -122,7 +122,7 @@ def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour 
         peak = max(fact.peak for _, fact in deep)
         raise DataError(
             f"{len(deep)} photos have more than 8 bits a pixel (such as {deep[0][0].path}; largest value {peak}); "
-            f"give the camera's bit depth: --bit-depth {max(peak.bit_length(), 9)} fits, --bit-depth 16 is the full range"
+            f"give the camera's: --bit-depth {max(peak.bit_length(), 9)} holds these values, 16 is the full range"
         )
     width, height = _common_size(scanned.sizes, options.crop)
     colour = options.colour or default_colour or ("grey" if scanned.channels == 1 else "rgb")

@@ -153,9 +153,10 @@ class Run:
     def write_config(self, config: RunConfig, manifest: Manifest) -> None:
         """Write ``run.toml``, ``model.json`` and ``manifest.csv``."""
         self.path.mkdir(parents=True, exist_ok=True)
+        # First the file that makes the folder a run: one that is killed here can be resumed or replaced.
+        write_text(self.path / "run.toml", toml_text(config.to_tables()))
         manifest.write(self.path / "manifest.csv")
         write_text(self.path / "model.json", json.dumps({**asdict(config.model), "history": []}, indent=2) + "\n")
-        write_text(self.path / "run.toml", toml_text(config.to_tables()))
 
     def write_weights(self, weights: dict[str, Tensor]) -> None:
         """Write ``model.safetensors``."""

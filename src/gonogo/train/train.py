@@ -16,7 +16,8 @@ from gonogo.config import to_dict
 from gonogo.data.geometry import Geometry
 from gonogo.errors import RunError, UsageError
 from gonogo.evaluate.decision import choose_threshold
-from gonogo.evaluate.metrics import evaluate, refuse_constant
+from gonogo.evaluate.metrics import evaluate, why_refused
+from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, count_parameters, make_spec
 from gonogo.models.cost import count_macs
@@ -71,11 +72,11 @@ def train(
         note: called with each line the user should know.
 
     Returns:
-        The finished run; its ``metrics.json`` holds the figures on validation.
+        The finished run; its ``metrics.json`` holds the figures on validation, and why it is refused, if it is.
 
     Raises:
         GonogoError: the data, the options or the folder cannot be used; nothing is written then.
-        BarNotMetError: the network answers every photo alike, or the loss left the numbers.
+        BarNotMetError: the loss left the numbers.
     """
     architecture = ARCHITECTURES.get(request.arch)
     architecture.options(request.arch_options)
@@ -103,6 +104,7 @@ def train(
     run = Run(request.out)
     if request.resume:
         _check_same(run, config)
+        remove_leftovers(run.path)
         if run.is_finished:
             return run
     elif run.path.exists():
@@ -124,13 +126,7 @@ def _check_folder(request: TrainRequest) -> None:
             raise UsageError(f"{out} exists; give another name, --resume to go on with it, or --force to replace it")
         if not (out / "run.toml").is_file():
             raise UsageError(f"{out} is not a run, so --force does not delete it; give another name")
-    if not out.exists():
-        # Found out now, before an hour of training.
-        try:
-            out.mkdir(parents=True)
-            out.rmdir()
-        except OSError as error:
-            raise UsageError(f"cannot write {out}: {error.strerror}; choose a folder you may write to") from error
+    check_writable(out)  # found out now, before an hour of training
 
 
 def _check_same(run: Run, config: RunConfig) -> None:
@@ -207,7 +203,7 @@ def _fit(
             "data_root": str(prepared.manifest.root.resolve()),
             "geometry": to_dict(config.geometry),
             "val": figures.to_json(),
+            "refused": why_refused(decision, pred_probs),
         }
     )
     run.checkpoint.unlink(missing_ok=True)
-    refuse_constant(decision, pred_probs)

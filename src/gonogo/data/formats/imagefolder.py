@@ -21,7 +21,7 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif"))
-# What desktops leave in folders; anything else that is no photo is an error that names it.
+# What desktops leave in folders.
 LITTER = frozenset(("thumbs.db", "desktop.ini"))
 
 
@@ -41,17 +41,18 @@ def photos_below(folder: Path) -> list[Path]:
     found: list[Path] = []
     for directory, names, files in os.walk(folder, followlinks=False):
         names[:] = sorted(name for name in names if not _is_hidden(name))
-        found += [
-            Path(directory, name)
-            for name in sorted(files)
-            if Path(name).suffix.lower() in SUFFIXES and not _is_hidden(name)
-        ]
+        found += [Path(directory, name) for name in sorted(files) if _is_photo(name)]
     return found
+
+
+def _is_photo(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES and not _is_hidden(name)
 
 
 def _class_folders(path: Path) -> list[tuple[str, Path]]:
     """Return (split, class folder) for every class folder; the split is empty where there is none above."""
     top = _folders(path)
+    _refuse_loose(path, top)
     splits = [folder for folder in top if folder.name.lower() in SPLIT_NAMES]
     if not splits:
         return [("", folder) for folder in top]
@@ -60,7 +61,19 @@ def _class_folders(path: Path) -> list[tuple[str, Path]]:
         raise DataError(
             f"{path}: '{stray[0]}' stands beside '{splits[0].name}'; expected only train, val and test, or only classes"
         )
+    for split in splits:
+        _refuse_loose(split, _folders(split))
     return [(SPLIT_NAMES[split.name.lower()], folder) for split in splits for folder in _folders(split)]
+
+
+def _refuse_loose(path: Path, folders: list[Path]) -> None:
+    """Refuse photos that stand beside class folders: nobody said what class they are."""
+    loose = sorted(p.name for p in path.iterdir() if p.is_file() and _is_photo(p.name))
+    if loose and folders:
+        raise DataError(
+            f"{path}: {len(loose)} photos (such as {loose[0]}) stand beside the folders and so have no class; "
+            "move them into one, or away"
+        )
 
 
 def sniff(path: Path) -> float:

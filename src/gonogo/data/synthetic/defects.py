@@ -110,7 +110,7 @@ def _place(rng: np.random.Generator, part: Part, margin: float) -> tuple[float, 
 
 
 def _blowhole(rng: np.random.Generator, part: Part, difficulty: float, pixel: float) -> Defect:
-    size = max(_between(0.056, 0.017, difficulty) * rng.uniform(0.85, 1.2), 2.05 * pixel)
+    size = max(_between(0.066, 0.017, difficulty) * rng.uniform(0.85, 1.2), 2.05 * pixel)
     centre = np.array(_place(rng, part, 1.3 * size))
     pits = 1 + int(rng.random() < 0.45) * int(rng.integers(1, 4))
     path = centre + np.vstack([np.zeros(2), rng.normal(0, 1.5 * size, (pits - 1, 2))])
@@ -166,22 +166,22 @@ def _line(
 
 
 def _crack(rng: np.random.Generator, part: Part, difficulty: float, pixel: float) -> Defect:
-    size = max(_between(0.0082, 0.0052, difficulty) * rng.uniform(0.9, 1.15), 0.6 * pixel)
-    length = max(_between(0.4, 0.12, difficulty) * rng.uniform(0.8, 1.25), 14 * pixel)
+    size = max(_between(0.0155, 0.0052, difficulty) * rng.uniform(0.9, 1.15), 0.6 * pixel)
+    length = max(_between(0.55, 0.12, difficulty) * rng.uniform(0.8, 1.25), 14 * pixel)
     return _line(rng, part, "crack", length, size, 0.07, _strength(rng, 0.16, difficulty))
 
 
 def _scratch(rng: np.random.Generator, part: Part, difficulty: float, pixel: float) -> Defect:
-    size = max(_between(0.0115, 0.0055, difficulty) * rng.uniform(0.9, 1.15), 0.68 * pixel)
-    length = max(_between(0.5, 0.16, difficulty) * rng.uniform(0.8, 1.25), 14 * pixel)
+    size = max(_between(0.019, 0.0055, difficulty) * rng.uniform(0.9, 1.15), 0.68 * pixel)
+    length = max(_between(0.7, 0.16, difficulty) * rng.uniform(0.8, 1.25), 14 * pixel)
     return _line(rng, part, "scratch", length, size, 0.02, _strength(rng, 0.3, difficulty))
 
 
 def _chip(rng: np.random.Generator, part: Part, difficulty: float, pixel: float) -> Defect:
     outer = bool(rng.random() < 0.75)
     flash = outer and bool(rng.random() < 0.35)
-    depth = max(_between(0.068, 0.019, difficulty) * rng.uniform(0.85, 1.2), 2.1 * pixel)
-    half = max(_between(0.17, 0.03, difficulty) * rng.uniform(0.8, 1.4), 4.2 * pixel)
+    depth = max(_between(0.095, 0.019, difficulty) * rng.uniform(0.85, 1.2), 2.1 * pixel)
+    half = max(_between(0.26, 0.03, difficulty) * rng.uniform(0.8, 1.4), 4.2 * pixel)
     r, angle = (1.0 if outer else part.groove_out), rng.uniform(0, 2 * math.pi)
     centre = (r * math.cos(angle), r * math.sin(angle))
     reach = math.hypot(half, depth) * 1.25 + 0.02

@@ -192,7 +192,7 @@ def _draw_scratch(patch: Patch) -> tuple[Floats, Floats]:
     flank = np.tanh(side / (0.6 * half)) * (0.45 + 0.55 * abs(lit)) * (1.0 if lit > 0 else -1.0)
     patchy = (1 + 0.4 * _sample(defect.rough, u, v, 0.3)).clip(0.25, 1.7)
     target = np.where(flank > 0, 252.0, 50.0)
-    change = groove * patchy * np.abs(flank) * (target - below) - groove * patchy * 40
+    change = groove * patchy * np.abs(flank) * (target - below) - groove * patchy * 60
     return np.asarray(change, dtype=np.float32), np.asarray(groove, dtype=np.float32)
 
 
