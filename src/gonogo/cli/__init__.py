@@ -48,8 +48,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _options(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_print_version, is_eager=True),
-    debug: bool = typer.Option(False, DEBUG, help="Show the traceback of an error; may stand anywhere."),
+    _version: bool = typer.Option(
+        False, "--version", help="Print the version.", callback=_print_version, is_eager=True
+    ),
+    _debug: bool = typer.Option(False, DEBUG, help="Show the traceback of an error; may stand anywhere."),
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

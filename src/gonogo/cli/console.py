@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Work shorter than this needs no bar.
 PATIENCE_S = 1.0
+# A long training prints about so many lines.
+EPOCH_LINES = 30
 
 
 class Console:
@@ -88,10 +90,12 @@ class Console:
                 self._errors.print(f"{stage} {total} photos: {waited:.1f} s", markup=False)
 
     def epoch(self, step: Step) -> None:
-        """Show how far a training is: a bar on a terminal, and a line for each finished epoch."""
+        """Show how far a training is: a bar on a terminal, and lines of finished epochs."""
         done = (step.epoch - 1) * step.photos_per_epoch + step.photos
         left = (step.epochs * step.photos_per_epoch - done) / max(step.images_per_second, 1e-9)
         if step.row is not None:
+            if step.epoch % max(1, step.epochs // EPOCH_LINES) and step.epoch < step.epochs:
+                return
             row = step.row
             self._errors.print(
                 f"epoch {step.epoch:3d}/{step.epochs}  train loss {row['train_loss']:.4f}  "

@@ -38,6 +38,7 @@ def run(
             ),
             f"A gauge from synthetic castings, in {result['seconds']:.0f} s",
         )
-        console.line(f"gauge:   {result['gauge']}")
-        console.line(f"picture: {result['picture']}")
+        console.line(f"gauge:    {result['gauge']}")
+        console.line(f"mistakes: {result['mistakes']}")
+        console.line(f"picture:  {result['picture']}")
         console.result(result)

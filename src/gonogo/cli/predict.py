@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -91,9 +91,9 @@ def _draw(gauge: Gauge, name: Path, answers: list[tuple[Path, Verdict]], save: P
     from gonogo.report.sheet import Tile, draw_sheet, save_sheet
 
     def tile(path: Path, verdict: Verdict) -> Tile:
-        kind: Any = "wrong" if verdict.verdict == "no-go" else "right"
         title = f"{verdict.verdict}: {verdict.label}" if verdict.verdict else verdict.label
-        return Tile(gauge.read(path), verdict.heatmap, kind, title, f"probability {verdict.prob:.3f}   {path.name}")
+        detail = f"probability {verdict.prob:.3f}   {path.name}"
+        return Tile(gauge.read(path), verdict.heatmap, verdict.verdict or "right", title, detail)
 
     shown = answers[:24]
     subtitle = f"{len(shown)} of {len(answers)} photos"

@@ -79,13 +79,17 @@ class PoolingHead(nn.Module):
         return self._classify(torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0])
 
     def maps(self, features: Tensor) -> Tensor:
-        """Answer at each place as if the whole photo looked like it: (N, K, h, w) logits.
+        """Answer for each place: (N, K, h, w) logits.
 
-        With average pooling and no hidden layer this is the class activation map of Zhou et al. 2016.
+        With average or maximum pooling, as if the whole photo looked like that place; average pooling without a hidden
+        layer makes this the class activation map of Zhou et al. 2016. With both, the place stands in for the maximum
+        and the photo keeps its own average: a place in the average's stead would cancel what the two weigh against
+        each other, and a small defect would not show.
         """
         places = features.permute(0, 2, 3, 1)
         if self.pool == "avgmax":
-            places = torch.cat([places, places], -1)
+            average = features.mean((2, 3))[:, None, None].expand_as(places)
+            places = torch.cat([average, places], -1)
         return self._classify(places).permute(0, 3, 1, 2)
 
     def _classify(self, values: Tensor) -> Tensor:

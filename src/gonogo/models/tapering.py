@@ -43,7 +43,7 @@ class TaperOptions:
     order: Literal["conv-bn-relu", "conv-relu-bn"] = "conv-bn-relu"
     padding: Literal["same", "valid"] = "same"
     stem_reduce: int = 1
-    pool: Literal["avg", "max", "avgmax"] = "avg"
+    pool: Literal["avg", "max", "avgmax"] = "avgmax"
     hidden: int = 0
     dropout: float = 0.0
     one_logit: bool = False
@@ -101,7 +101,7 @@ class Taper(Network):
 
 TAPER = Architecture(Taper, TaperOptions())
 
-TAPER_WIDE = Architecture(Taper, TaperOptions(widths=(24, 40, 32, 16), pool="avgmax"))
+TAPER_WIDE = Architecture(Taper, TaperOptions(widths=(24, 40, 32, 16)))
 
 # The study's network, 5,801 trained numbers and 64 statistics at three input channels; Adam, batch 32, 20 epochs,
 # learning rate reduced on plateaus, no augmentation. BatchNorm has the defaults of Keras, which the study used: with
@@ -116,6 +116,7 @@ TAPER_STUDY = Architecture(
         norms=(True, False, False, True, True),
         order="conv-relu-bn",
         padding="valid",
+        pool="avg",
         hidden=64,
         one_logit=True,
         norm_momentum=0.01,

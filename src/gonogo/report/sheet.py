@@ -21,7 +21,8 @@ CAPTION = 44
 HEADER = 74
 COLUMNS = 3
 PAPER, INK, MUTED = (250, 250, 248), (28, 30, 33), (110, 114, 120)
-COLOURS = {"escape": (196, 30, 40), "overkill": (201, 120, 0), "wrong": (196, 30, 40), "right": (38, 130, 80)}
+RED, AMBER, GREEN = (196, 30, 40), (201, 120, 0), (38, 130, 80)
+COLOURS = {"escape": RED, "overkill": AMBER, "wrong": RED, "right": GREEN, "no-go": RED, "review": AMBER, "go": GREEN}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Tile:
     Attributes:
         pixels: (H, W, C) uint8 camera pixels.
         heatmap: (h, w), or None.
-        kind: "escape", "overkill", "wrong" (sorting) or "right".
+        kind: "escape", "overkill", "wrong" (sorting) or "right"; or a verdict.
         title: first line under it.
         detail: second line under it.
     """

@@ -39,7 +39,7 @@ class Recipe:
     epochs: int = 30
     batch_size: int = 32
     optimizer: Literal["adamw", "adam"] = "adamw"
-    lr: float = 1e-2
+    lr: float = 5e-3
     weight_decay: float = 0.01
     schedule: Literal["one-cycle", "plateau", "constant"] = "one-cycle"
     label_smoothing: float = 0.05

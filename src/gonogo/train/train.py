@@ -121,7 +121,7 @@ def _check_folder(request: TrainRequest) -> None:
             raise UsageError(f"{out} holds no run to resume; leave --resume out")
     elif out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, expected a folder for the run; give another name")
-    elif out.is_dir() and any(out.iterdir()):
+    elif out.is_dir() and any(path.suffix != ".tmp" for path in out.iterdir()):  # a killed start may leave one
         if not request.force:
             raise UsageError(f"{out} exists; give another name, --resume to go on with it, or --force to replace it")
         if not (out / "run.toml").is_file():
