@@ -64,7 +64,7 @@ class Console:
 
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(columns):
-            table.add_column(name, justify="right" if index else "left")
+            table.add_column(name, justify="right" if index else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._out.print(table)

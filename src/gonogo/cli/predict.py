@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gonogo.gauge.gauge import Gauge
     from gonogo.types import Verdict
 
+# More photos than this are not all listed on the screen.
+ROWS = 40
+
 
 def run(
     gauge: Annotated[Path, typer.Argument(help="A gauge folder, or its ONNX file.")],
@@ -72,6 +75,10 @@ def _collect(photos: list[Path]) -> list[Path]:
 
 
 def _show(console: Console, answers: list[tuple[Path, Verdict]]) -> None:
+    """Print the verdicts, the likeliest defects first where there are many, and how many there are of each."""
+    from collections import Counter
+
+    shown = answers if len(answers) <= ROWS else sorted(answers, key=lambda pair: -pair[1].prob)[:ROWS]
     console.table(
         ("photo", "verdict", "label", "probability", "where (x, y, w, h)"),
         (
@@ -82,9 +89,13 @@ def _show(console: Console, answers: list[tuple[Path, Verdict]]) -> None:
                 f"{verdict.prob:.4f}",
                 ", ".join(map(str, verdict.region)) if verdict.region else "",
             )
-            for path, verdict in answers
+            for path, verdict in shown
         ),
     )
+    if len(shown) < len(answers):
+        console.line(f"the {len(shown)} highest probabilities of {len(answers)} photos; --json lists all")
+    counts = Counter(verdict.verdict or verdict.label for _, verdict in answers)
+    console.line(", ".join(f"{count} {name}" for name, count in counts.most_common()))
 
 
 def _draw(gauge: Gauge, name: Path, answers: list[tuple[Path, Verdict]], save: Path) -> None:

@@ -47,13 +47,13 @@ def _open(source: Path | bytes, name: str, *, luma_only: bool = False) -> Image.
         raise DataError(f"{name}: the file is empty")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a damaged camera note is no damage to the picture
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(BytesIO(data))
             if luma_only and image.format == "JPEG" and image.mode in ("RGB", "YCbCr"):
                 # The luma alone: less than two thirds of the time, and the same grey values.
                 image.draft("L", image.size)
             image.load()
-            warnings.simplefilter("ignore")  # a damaged camera note is no damage to the picture
             turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not an image file that can be read") from error

@@ -13,12 +13,14 @@ import onnx
 import torch
 
 from gonogo.data.geometry import Geometry
+from gonogo.errors import ExportError
 from gonogo.export import Exporter
 from gonogo.gauge.facts import METADATA_KEY, Facts
 from gonogo.models.deployed import Deployed
 from gonogo.types import UInt8Array
 
 OPSET = 18
+FREE_MARGIN = 16
 
 
 def _dynamic_shape(geometry: Geometry) -> dict[int, object]:
@@ -37,8 +39,14 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
         facts: what the file's metadata says.
         calibration: (N, H, W, C) uint8, N at least 2; an example of the input.
         path: the file to write.
+
+    Raises:
+        ExportError: the network holds something that ONNX cannot say.
     """
     example = torch.from_numpy(calibration[:2])
+    if facts.geometry.height is None:
+        # An example that ends where the crop does would be taken for the only size there is.
+        example = torch.nn.functional.pad(example, (0, 0, 0, FREE_MARGIN, 0, FREE_MARGIN))
     # The exporter reports its own steps on stdout and warns of its own internals; neither is for the user.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with (
@@ -47,17 +55,21 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            network,
-            (example,),
-            input_names=["pixels"],
-            output_names=["pred_probs", "heatmap"],
-            dynamic_shapes=(_dynamic_shape(facts.geometry),),
-            opset_version=OPSET,
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                network,
+                (example,),
+                input_names=["pixels"],
+                output_names=["pred_probs", "heatmap"],
+                dynamic_shapes=(_dynamic_shape(facts.geometry),),
+                opset_version=OPSET,
+                dynamo=True,
+                optimize=True,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise ExportError(f"this network cannot be written as ONNX ({reason}); --debug shows where") from error
     assert program is not None
     model = program.model_proto
     _strip(model)

@@ -38,7 +38,8 @@ class Preprocess(nn.Module):
         rows, columns = geometry.input_size
         r = geometry.reduce
         if (rows * r, columns * r) != (geometry.height, geometry.width):
-            pixels = pixels[:, y : y + rows * r, x : x + columns * r]
+            # narrow, not a slice: where the photo's size is free, an exporter sees that the result's is not.
+            pixels = pixels.narrow(1, y, rows * r).narrow(2, x, columns * r)
         # For one channel the layouts are the same, and a reshape costs nothing where a transpose does.
         n, channels = pixels.shape[0], geometry.channels
         values = pixels.reshape(n, 1, rows * r, columns * r) if channels == 1 else pixels.permute(0, 3, 1, 2)

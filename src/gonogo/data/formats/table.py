@@ -20,8 +20,8 @@ def sniff(path: Path) -> float:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             header = next(csv.reader(stream), [])
     except (OSError, UnicodeDecodeError, csv.Error):
-        return 0.5  # named like a table: reading it will say what is wrong
-    return 1.0 if all(name in header for name in REQUIRED) else 0.5
+        return 0.9  # named like a table: reading it will say what is wrong
+    return 1.0 if all(name in header for name in REQUIRED) else 0.9
 
 
 def read(path: Path) -> Manifest:
