@@ -14,7 +14,6 @@ import numpy as np
 
 from gonogo.data.cache import load_photo
 from gonogo.data.formats import read_dataset
-from gonogo.data.geometry import Geometry
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import scan
 from gonogo.data.split import shared_content
@@ -23,6 +22,7 @@ from gonogo.evaluate.decision import Decision
 from gonogo.evaluate.metrics import Evaluation, evaluate, why_refused
 from gonogo.files import new_folder, write_text
 from gonogo.gauge.gauge import MANIFEST_NAME, Gauge
+from gonogo.gauge.region import HeatGrid
 from gonogo.report.sheet import Tile, draw_sheet, save_sheet
 from gonogo.types import Float32Array, UInt8Array
 
@@ -43,14 +43,14 @@ class Subject:
         name: of the run or gauge.
         answer: (N, H, W, C) uint8 to pred_probs and heatmap.
         decision: classes and threshold.
-        geometry: which photos fit.
+        grid: which photos fit, and where the heat map lies on them.
         manifest: the run's own data; None for a gauge.
     """
 
     name: str
     answer: Answer
     decision: Decision
-    geometry: Geometry
+    grid: HeatGrid
     manifest: Manifest | None
 
 
@@ -96,12 +96,11 @@ def open_subject(path: Path) -> Subject:
 
         run = Run.open(path)
         network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
-        return Subject(
-            path.name, lambda pixels: answer(network, pixels), run.decision, run.config.geometry, run.manifest()
-        )
+        grid = HeatGrid(run.config.geometry, *network.network.map_grid())
+        return Subject(path.name, lambda pixels: answer(network, pixels), run.decision, grid, run.manifest())
     if (path / MANIFEST_NAME).is_file() or path.suffix == ".onnx":
         gauge = Gauge.load(path)
-        return Subject(path.name, gauge.open(), gauge.facts.decision, gauge.facts.geometry, None)
+        return Subject(path.name, gauge.open(), gauge.facts.decision, gauge.facts.grid, None)
     raise UsageError(f"{path} is neither a run (run.toml) nor a gauge ({MANIFEST_NAME}); give one of them")
 
 
@@ -182,7 +181,7 @@ def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int
     """Return (N, K): one photo at a time, as on the line."""
     rows = []
     for done, sample in enumerate(manifest.samples, start=1):
-        photo = load_photo(manifest.path_of(sample), subject.geometry)
+        photo = load_photo(manifest.path_of(sample), subject.grid.geometry)
         rows.append(subject.answer(photo[None])[0][0])
         if progress:
             progress("asking", done, len(manifest))
@@ -204,7 +203,7 @@ def _write(folder: Path, result: Assessment, subject: Subject, manifest: Manifes
     title = f"{subject.name}: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {len(manifest)} photos"
     shown = "worst first" + ("" if mistakes >= LEAST_TILES else ", then the least certain of the right ones")
     threshold = "" if decision.threshold is None else f"; a defect from probability {decision.threshold:.3f} on"
-    save_sheet(draw_sheet(tiles, subject.geometry, title, shown + threshold), folder / SHEET_NAME)
+    save_sheet(draw_sheet(tiles, subject.grid, title, shown + threshold), folder / SHEET_NAME)
 
 
 def _worst_first(decision: Decision, manifest: Manifest, pred_probs: Float32Array) -> tuple[list[int], int]:
@@ -225,7 +224,7 @@ def _worst_first(decision: Decision, manifest: Manifest, pred_probs: Float32Arra
 
 def _tile(subject: Subject, manifest: Manifest, index: int, answer: int, prob: float) -> Tile:
     sample, task = manifest.samples[index], subject.decision.task
-    photo = load_photo(manifest.path_of(sample), subject.geometry)
+    photo = load_photo(manifest.path_of(sample), subject.grid.geometry)
     heatmaps = subject.answer(photo[None])[1]
     answered = task.classes[answer]
     if answered == sample.label:

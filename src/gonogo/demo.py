@@ -108,5 +108,5 @@ def _draw(gauge: Gauge, run: Run, path: Path) -> Path:
     size = sum(file.size_bytes for file in gauge.files)
     title = f"A gauge of {size / 1000:.0f} kB, and where it looks"
     subtitle = "parts it never saw; left the photo, right where the network finds its reason"
-    save_sheet(draw_sheet(tiles, gauge.facts.geometry, title, subtitle), path)
+    save_sheet(draw_sheet(tiles, gauge.facts.grid, title, subtitle), path)
     return path

@@ -108,5 +108,5 @@ def _draw(gauge: Gauge, name: Path, answers: list[tuple[Path, Verdict]], save: P
 
     shown = answers[:24]
     subtitle = f"{len(shown)} of {len(answers)} photos"
-    sheet = draw_sheet([tile(*answer) for answer in shown], gauge.facts.geometry, f"{name.name}", subtitle)
+    sheet = draw_sheet([tile(*answer) for answer in shown], gauge.facts.grid, f"{name.name}", subtitle)
     save_sheet(sheet, save)

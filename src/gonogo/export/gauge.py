@@ -50,7 +50,8 @@ def gauge_facts(run: Run) -> Facts:
         "guarantee": None,
         "val": metrics["val"],
     }
-    return Facts(run.decision, config.geometry, about)
+    stride, first = run.load_network().map_grid()
+    return Facts(run.decision, config.geometry, stride, first, about)
 
 
 def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, force: bool = False) -> Exported:

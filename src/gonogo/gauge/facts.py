@@ -12,6 +12,7 @@ from gonogo.config import from_dict, to_dict
 from gonogo.data.geometry import Geometry
 from gonogo.errors import GaugeError
 from gonogo.evaluate.decision import Decision
+from gonogo.gauge.region import HeatGrid
 
 SCHEMA = 1
 # The key under which a model file carries these facts.
@@ -25,11 +26,15 @@ class Facts:
     Attributes:
         decision: classes and threshold.
         geometry: from camera to network.
+        stride: input pixels between neighbouring cells of the heat map.
+        first: the input pixel that the heat map's first cell looks at.
         about: run, data, metrics, cost and versions, for people and records.
     """
 
     decision: Decision
     geometry: Geometry
+    stride: float
+    first: float
     about: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -38,8 +43,14 @@ class Facts:
             "schema": SCHEMA,
             "decision": self.decision.to_json(),
             "geometry": to_dict(self.geometry),
+            "heatmap": {"stride": self.stride, "first": self.first},
             "about": self.about,
         }
+
+    @property
+    def grid(self) -> HeatGrid:
+        """Where the cells of the heat map lie."""
+        return HeatGrid(self.geometry, self.stride, self.first)
 
     @classmethod
     def from_json(cls, values: Any, where: str) -> Facts:
@@ -55,6 +66,8 @@ class Facts:
             return cls(
                 Decision.from_json(values["decision"]),
                 from_dict(Geometry, values["geometry"], where=f"{where}: geometry"),
+                float(values["heatmap"]["stride"]),
+                float(values["heatmap"]["first"]),
                 dict(values["about"]),
             )
         except (KeyError, TypeError) as error:

@@ -15,7 +15,6 @@ from gonogo.data.images import decode_photo
 from gonogo.errors import GaugeError
 from gonogo.files import sha256, write_text
 from gonogo.gauge.facts import METADATA_KEY, Facts, digest
-from gonogo.gauge.region import hot_region
 from gonogo.runtimes import RUNTIMES, Session
 from gonogo.types import UInt8Array, Verdict
 
@@ -134,7 +133,7 @@ class Gauge:
             heatmap = None if heatmaps is None else heatmaps[index]
             region = None
             if heatmap is not None and verdict == "no-go":
-                region = hot_region(heatmap, self.facts.geometry, (pixels.shape[1], pixels.shape[2]))
+                region = self.facts.grid.hot_region(heatmap)
             verdicts.append(Verdict(decision.task.classes[label], float(prob), verdict, heatmap, region))
         return verdicts
 

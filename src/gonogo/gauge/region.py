@@ -1,6 +1,8 @@
-"""Where on the photo: the box around the hottest place of a heat map."""
+"""Where on the photo: from the cells of a heat map to camera pixels."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,29 +10,47 @@ from gonogo.data.geometry import Geometry
 from gonogo.types import BoolArray, Float32Array
 
 
-def hot_region(heatmap: Float32Array, geometry: Geometry, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
-    """Return the box around the connected cells that reach half of the peak.
+@dataclass(frozen=True)
+class HeatGrid:
+    """Where the cells of a heat map lie.
 
-    Args:
-        heatmap: (h, w), above 0 where the network sees a defect.
-        geometry: where the map lies on the photo.
-        size: height and width of the photo, in pixels.
+    A strided convolution looks around its own pixel, not around the middle of its stride; a map that is merely
+    stretched over the photo lies half a cell off.
 
-    Returns:
-        x, y, width, height in camera pixels; None where nothing is above 0.
+    Attributes:
+        geometry: from camera to network input.
+        stride: pixels of the network's input between neighbouring cells.
+        first: the input pixel that the first cell looks at, in rows as in columns.
     """
-    peak = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
-    if heatmap[peak] <= 0:
-        return None
-    rows, columns = _connected(heatmap >= heatmap[peak] / 2, (int(peak[0]), int(peak[1])))
-    x, y, _, _ = geometry.region
-    input_rows, input_columns = geometry.input_size
-    cell_height = input_rows * geometry.reduce / heatmap.shape[0]
-    cell_width = input_columns * geometry.reduce / heatmap.shape[1]
-    left, top = x + int(columns.min() * cell_width), y + int(rows.min() * cell_height)
-    right = min(x + round((columns.max() + 1) * cell_width), size[1])
-    bottom = min(y + round((rows.max() + 1) * cell_height), size[0])
-    return left, top, right - left, bottom - top
+
+    geometry: Geometry
+    stride: float
+    first: float
+
+    def edges(self, cells: int) -> Float32Array:
+        """Return (cells + 1,) where cells end, in camera pixels from the corner of the crop."""
+        places = self.first + 0.5 + (np.arange(cells + 1) - 0.5) * self.stride
+        return np.asarray(places * self.geometry.reduce, dtype=np.float32)
+
+    def hot_region(self, heatmap: Float32Array) -> tuple[int, int, int, int] | None:
+        """Return the box around the connected cells that reach half of the peak.
+
+        Args:
+            heatmap: (h, w), above 0 where the network sees a defect.
+
+        Returns:
+            x, y, width, height in camera pixels; None where nothing is above 0.
+        """
+        peak = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
+        if heatmap[peak] <= 0:
+            return None
+        rows, columns = _connected(heatmap >= heatmap[peak] / 2, (int(peak[0]), int(peak[1])))
+        x, y, width, height = self.geometry.region
+        across, down = self.edges(heatmap.shape[1]), self.edges(heatmap.shape[0])
+        left, right = (round(float(across[c])) for c in (columns.min(), columns.max() + 1))
+        top, bottom = (round(float(down[r])) for r in (rows.min(), rows.max() + 1))
+        left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+        return x + left, y + top, right - left, bottom - top
 
 
 def _connected(mask: BoolArray, start: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -44,6 +44,24 @@ class Network(nn.Module):
         features = self.body(inputs)
         return self.head(features), self.head.maps(features)
 
+    def map_grid(self) -> tuple[float, float]:
+        """Return the input pixels between neighbouring cells of the map, and the pixel the first cell looks at.
+
+        Reckoned from the convolutions and poolings of the body in their order, so for a body without branches.
+        """
+        stride, first = 1.0, 0.0
+        for layer in self.body.modules():
+            if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+                kernel, step, padding = (_one(v) for v in (layer.kernel_size, layer.stride, layer.padding))
+                first += ((kernel - 1) / 2 - padding) * stride
+                stride *= step
+        return stride, first
+
+
+def _one(value: Any) -> int:
+    """Return the size of a layer that is square, as PyTorch gives it: a number or a pair."""
+    return int(value[0] if isinstance(value, tuple) else value)
+
 
 class PoolingHead(nn.Module):
     """Global pooling, an optional hidden layer, and a linear classifier.

@@ -86,11 +86,15 @@ class Deployed(nn.Module):
         return pred_probs, self._heatmap(pred_probs, maps)
 
     def _heatmap(self, pred_probs: Tensor, maps: Tensor) -> Tensor:
-        """Return the log-odds of the likeliest defect against good; for sorting, how far the answer stands out."""
+        """Return the log-odds of the likeliest defect against good; for sorting, what speaks for the answer.
+
+        Sorting has no neutral class, so its map is taken against its own mean: what stands out on this photo.
+        """
         good = self.task.good_index
         if good is None:
             relative = maps - maps.mean(1, keepdim=True)
-            return (relative * pred_probs[:, :, None, None]).sum(1)
+            standing = (relative * pred_probs[:, :, None, None]).sum(1)
+            return standing - standing.mean((1, 2), keepdim=True)
         defects = [maps[:, k] for k in range(len(self.task.classes)) if k != good]
         highest = defects[0]
         for defect in defects[1:]:

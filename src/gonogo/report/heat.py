@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from gonogo.data.geometry import Geometry
 from gonogo.data.images import as_image
+from gonogo.gauge.region import HeatGrid
 from gonogo.types import Float32Array, UInt8Array
 
 # Dark red through orange to light yellow: rising lightness, so that it reads in grey and for the colour-blind too.
@@ -23,20 +23,25 @@ def colour_of(strength: Float32Array) -> Float32Array:
     return colours
 
 
-def overlay(pixels: UInt8Array, heatmap: Float32Array, geometry: Geometry, scale: float) -> Image.Image:
+def overlay(pixels: UInt8Array, heatmap: Float32Array, grid: HeatGrid, scale: float) -> Image.Image:
     """Lay a heat map over its photo; what the network takes for good stays as it was.
 
     Args:
         pixels: (H, W, C) uint8 camera pixels.
         heatmap: (h, w), above 0 for a defect.
-        geometry: where the map lies on the photo.
+        grid: where the map lies on the photo.
         scale: the value that is shown at full strength.
     """
     photo = np.asarray(as_image(pixels).convert("RGB"), dtype=np.float32)
-    x, y, _, _ = geometry.region
-    rows, columns = (side * geometry.reduce for side in geometry.input_size)
-    strength = np.clip(heatmap / max(scale, 1e-6), 0, 1).astype(np.float32)
-    smooth = Image.fromarray(strength).resize((columns, rows), Image.Resampling.BICUBIC)
+    x, y, _, _ = grid.geometry.region
+    rows, columns = (side * grid.geometry.reduce for side in grid.geometry.input_size)
+    # One more cell on each side, so that the border of the photo is covered.
+    strength = np.pad(np.clip(heatmap / max(scale, 1e-6), 0, 1).astype(np.float32), 1, mode="edge")
+    step = 1 / (grid.stride * grid.geometry.reduce)
+    start = 1 - float(grid.edges(1)[0]) * step
+    smooth = Image.fromarray(strength).transform(
+        (columns, rows), Image.Transform.AFFINE, (step, 0, start, 0, step, start), Image.Resampling.BICUBIC
+    )
     full = np.zeros(photo.shape[:2], dtype=np.float32)
     full[y : y + rows, x : x + columns] = np.clip(np.asarray(smooth), 0, 1)
     alpha = (full**0.7 * STRONGEST)[..., None]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from gonogo.data.geometry import Geometry
 from gonogo.data.images import as_image
 from gonogo.files import atomic_file
+from gonogo.gauge.region import HeatGrid
 from gonogo.report.heat import overlay
 from gonogo.types import Float32Array, UInt8Array
 
@@ -44,12 +44,12 @@ class Tile:
     detail: str
 
 
-def draw_sheet(tiles: Sequence[Tile], geometry: Geometry, title: str, subtitle: str) -> Image.Image:
+def draw_sheet(tiles: Sequence[Tile], grid: HeatGrid, title: str, subtitle: str) -> Image.Image:
     """Draw photo and heat map side by side for every tile.
 
     Args:
         tiles: at least one.
-        geometry: where the maps lie on the photos.
+        grid: where the maps lie on the photos.
         title: first line.
         subtitle: second line.
     """
@@ -65,7 +65,7 @@ def draw_sheet(tiles: Sequence[Tile], geometry: Geometry, title: str, subtitle: 
     scale = _heat_scale(tiles)
     for index, tile in enumerate(tiles):
         left = GAP + index % columns * cell[0]
-        _draw_tile(sheet, draw, tile, geometry, scale, (left, HEADER + index // columns * cell[1]))
+        _draw_tile(sheet, draw, tile, grid, scale, (left, HEADER + index // columns * cell[1]))
     return sheet
 
 
@@ -79,7 +79,7 @@ def _draw_tile(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
     tile: Tile,
-    geometry: Geometry,
+    grid: HeatGrid,
     scale: float,
     corner: tuple[int, int],
 ) -> None:
@@ -87,7 +87,7 @@ def _draw_tile(
     size = _scaled(tile.pixels.shape)
     pictures = [as_image(tile.pixels).convert("RGB")]
     if tile.heatmap is not None:
-        pictures.append(overlay(tile.pixels, tile.heatmap, geometry, scale))
+        pictures.append(overlay(tile.pixels, tile.heatmap, grid, scale))
     for place, picture in enumerate(pictures):
         sheet.paste(picture.resize(size, Image.Resampling.LANCZOS), (left + place * (TILE + 4), top))
     colour = COLOURS[tile.kind]
