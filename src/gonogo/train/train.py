@@ -121,12 +121,17 @@ def _check_folder(request: TrainRequest) -> None:
             raise UsageError(f"{out} holds no run to resume; leave --resume out")
     elif out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, expected a folder for the run; give another name")
-    elif out.is_dir() and any(path.suffix != ".tmp" for path in out.iterdir()):  # a killed start may leave one
+    elif out.is_dir() and any(not _is_leftover(path.name) for path in out.iterdir()):
         if not request.force:
             raise UsageError(f"{out} exists; give another name, --resume to go on with it, or --force to replace it")
         if not (out / "run.toml").is_file():
             raise UsageError(f"{out} is not a run, so --force does not delete it; give another name")
     check_writable(out)  # found out now, before an hour of training
+
+
+def _is_leftover(name: str) -> bool:
+    """Say whether a start that was killed left this file."""
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def _check_same(run: Run, config: RunConfig) -> None:
