@@ -71,6 +71,18 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose a folder you may write to") from error
 
 
+def check_new_folder(path: Path, *, force: bool = False, marker: str = "manifest.csv") -> None:
+    """See that a folder could be made or replaced, leaving no trace; arguments and errors as for `new_folder`."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file, expected a folder to write; give another name")
+    if path.is_dir() and any(path.iterdir()):
+        if not force:
+            raise UsageError(f"{path} exists and is not empty; give another name, or --force to replace it")
+        if not (path / marker).is_file():
+            raise UsageError(f"{path} has no {marker}, so --force does not delete it; give another name")
+    check_writable(path)
+
+
 @contextmanager
 def new_folder(path: Path, *, force: bool = False, marker: str = "manifest.csv") -> Iterator[Path]:
     """Give a temporary folder to fill; rename it to `path` when the block ends, delete it when the block fails.
@@ -83,13 +95,7 @@ def new_folder(path: Path, *, force: bool = False, marker: str = "manifest.csv")
     Raises:
         UsageError: `path` is in the way, or its parent cannot be written.
     """
-    if path.exists() and not path.is_dir():
-        raise UsageError(f"{path} is a file, expected a folder to write; give another name")
-    if path.is_dir() and any(path.iterdir()):
-        if not force:
-            raise UsageError(f"{path} exists and is not empty; give another name, or --force to replace it")
-        if not (path / marker).is_file():
-            raise UsageError(f"{path} has no {marker}, so --force does not delete it; give another name")
+    check_new_folder(path, force=force, marker=marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gonogo.cli.console import Console
-from gonogo.cli.options import AsJson, Force, missing_train_extra
+from gonogo.cli.options import AsJson, DryRun, Force, missing_train_extra
 
 
 def run(
@@ -18,15 +18,21 @@ def run(
         list[str] | None, typer.Option("--format", help="Exporter; may be repeated. Default: onnx.")
     ] = None,
     force: Force = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Export a run as a gauge."""
     try:
-        from gonogo.export.gauge import export_gauge
+        from gonogo.export.gauge import export_gauge, planned_files
         from gonogo.train.run import Run
     except ImportError as error:
         raise missing_train_extra(error) from error
     with Console(as_json) as console:
+        if dry_run:
+            names = planned_files(Run.open(run_folder), out, formats or ["onnx"], force=force)
+            console.line(f"would write {out}: {', '.join(names)}")
+            console.result({"would_write": str(out), "files": names})
+            return
         exported = export_gauge(Run.open(run_folder), out, formats or ["onnx"], force=force)
         files = [
             {

@@ -11,6 +11,7 @@ from gonogo.errors import UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, all else on stderr.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it is there.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done; write nothing.")]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Go on without photos that cannot be decoded; they are named.")
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gonogo.cli.console import Console
-from gonogo.cli.options import AsJson, Force
+from gonogo.cli.options import AsJson, DryRun, Force
 
 
 def run(
@@ -26,12 +26,20 @@ def run(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes.")] = 1,
     force: Force = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw synthetic castings, good and defective."""
     from gonogo.data.synthetic import KINDS, write_castings
+    from gonogo.files import check_new_folder
 
     with Console(as_json) as console:
+        if dry_run:
+            check_new_folder(out, force=force)
+            photos = parts * (views + copies)
+            console.line(f"would draw {photos} photos of {parts} parts into {out}")
+            console.result({"would_write": str(out), "photos": photos, "parts": parts})
+            return
         summary = write_castings(
             out,
             parts=parts,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gonogo.cli.console import Console, percent
-from gonogo.cli.options import AsJson, Data, Force, SkipUnreadable, key_values, missing_train_extra
+from gonogo.cli.options import AsJson, Data, DryRun, Force, SkipUnreadable, key_values, missing_train_extra
 
 
 def run(
@@ -38,10 +38,11 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     force: Force = False,
     skip_unreadable: SkipUnreadable = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network on a folder of photos."""
-    from gonogo.config import read_toml
+    from gonogo.config import read_toml, toml_text
     from gonogo.data.geometry import parse_crop
     from gonogo.errors import BarNotMetError, UsageError, did_you_mean
 
@@ -57,7 +58,7 @@ def run(
     }
     try:
         from gonogo.train.prepare import DataOptions
-        from gonogo.train.train import TrainRequest, train
+        from gonogo.train.train import TrainRequest, plan, train
     except ImportError as error:
         raise missing_train_extra(error) from error
     options = DataOptions(
@@ -74,6 +75,11 @@ def run(
         data, out, arch, key_values(with_ or [], "--with"), values, options, device, resume=resume, force=force
     )
     with Console(as_json) as console:
+        if dry_run:
+            tables = plan(request, progress=console.progress, note=console.note).config.to_tables()
+            console.line(toml_text(tables).rstrip())
+            console.result({"would_write": str(out), **tables})
+            return
         finished = train(request, progress=console.progress, report=console.epoch, note=console.note)
         metrics = finished.metrics
         figures = metrics["val"]

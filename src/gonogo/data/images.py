@@ -5,7 +5,10 @@ One decoder for training, prediction and verification, so that all three see the
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +22,7 @@ from gonogo.types import UInt8Array
 # What Pillow calls a photo of more than 8 bits a pixel.
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
 EXIF_ORIENTATION = 0x0112
+_HEADERS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,15 @@ def _open(source: Path | bytes, name: str, *, luma_only: bool = False) -> Image.
     if not data:
         raise DataError(f"{name}: the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a damaged camera note is no damage to the picture
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _quiet():
             image: Image.Image = Image.open(BytesIO(data))
-            if luma_only and image.format == "JPEG" and image.mode in ("RGB", "YCbCr"):
-                # The luma alone: less than two thirds of the time, and the same grey values.
-                image.draft("L", image.size)
-            image.load()
+        if image.mode not in DEEP_MODES and ";16" in str(getattr(image, "tile", "")):
+            raise DataError(f"{name}: 16 bits a colour, expected 8 (or a grey photo); convert it")
+        if luma_only and image.format == "JPEG" and image.mode in ("RGB", "YCbCr"):
+            # The luma alone: less than two thirds of the time, and the same grey values.
+            image.draft("L", image.size)
+        image.load()
+        with _quiet():
             turned = image.getexif().get(EXIF_ORIENTATION, 1) != 1
     except UnidentifiedImageError as error:
         raise DataError(f"{name}: not an image file that can be read") from error
@@ -66,6 +71,19 @@ def _open(source: Path | bytes, name: str, *, luma_only: bool = False) -> Image.
     # A palette with shades of transparency converts to grey or colour only by way of RGBA.
     image = image.convert("RGBA") if image.mode in ("P", "PA") else image
     return ImageOps.exif_transpose(image) if turned else image
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Pillow's warnings while a header is read, but refuse a header that claims far too many pixels.
+
+    A damaged camera note is no damage to the picture. Filters belong to the whole process and photos are read by
+    several threads, hence the lock; decoding itself stays outside of it.
+    """
+    with _HEADERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _read(path: Path) -> bytes:

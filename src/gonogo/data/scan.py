@@ -6,12 +6,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from gonogo.data.images import PhotoFacts, inspect_photo
-from gonogo.data.manifest import Manifest
+from gonogo.data.manifest import Manifest, Sample
 from gonogo.errors import DataError
 from gonogo.files import write_text
 
@@ -67,10 +68,16 @@ def scan(
     memo_path = cache_folder() / "scans" / f"{sha256(str(manifest.root.resolve()).encode()).hexdigest()[:16]}.json"
     memo = _recall(memo_path)
     rows: dict[str, list[object]] = {}
-    for done, sample in enumerate(manifest.samples, start=1):
-        rows[sample.path] = _look(manifest.path_of(sample), sample.path, memo.get(sample.path))
-        if progress:
-            progress(done, len(manifest))
+
+    def look(sample: Sample) -> list[object]:
+        return _look(manifest.path_of(sample), sample.path, memo.get(sample.path))
+
+    # Pillow's decoders release the interpreter lock, so threads use every core.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, (sample, row) in enumerate(zip(manifest.samples, pool.map(look, manifest.samples), strict=True), 1):
+            rows[sample.path] = row
+            if progress:
+                progress(done, len(manifest))
     if rows != memo:
         write_text(memo_path, json.dumps({"version": MEMO_VERSION, "photos": rows}))
     return _assemble(manifest, rows, skip_unreadable)

@@ -14,7 +14,7 @@ from gonogo.data.manifest import Manifest, Sample
 from gonogo.errors import UsageError
 from gonogo.export import EXPORTERS
 from gonogo.export.parity import answer, check_parity, load_photos
-from gonogo.files import new_folder, sha256
+from gonogo.files import check_new_folder, new_folder, sha256
 from gonogo.gauge.facts import Facts
 from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
 from gonogo.gauge.golden import Golden, Parity
@@ -22,7 +22,9 @@ from gonogo.models.deployed import Deployed
 from gonogo.train.run import Run
 from gonogo.types import Float32Array
 
+# As many photos as a claim needs, but no more memory than a small machine has.
 PARITY_PHOTOS = 200
+PARITY_BYTES = 256_000_000
 GOLDEN_PHOTOS = 8
 GOLDEN_BYTES = 8_000_000
 
@@ -74,7 +76,8 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
     network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
     facts = gauge_facts(run)
     val = run.manifest().select("val")
-    chosen = spread(val, PARITY_PHOTOS)
+    photo_bytes = val.samples[0].width * val.samples[0].height * run.config.geometry.channels
+    chosen = spread(val, max(GOLDEN_PHOTOS, min(PARITY_PHOTOS, PARITY_BYTES // photo_bytes)))
     pixels = load_photos(val, chosen, run.config.geometry)
     pred_probs, heatmap = answer(network, pixels)
     golden = _choose_golden(chosen, facts.decision.probs(pred_probs), pixels[0].nbytes)
@@ -98,6 +101,18 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
             )
         write_manifest(folder, facts, files)
     return Exported(Gauge.load(out), tuple(parities))
+
+
+def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = False) -> list[str]:
+    """Return the names of the files that `export_gauge` would write, after the same checks of run, formats and folder.
+
+    Raises:
+        GonogoError: as `export_gauge`, but for what only the export itself shows.
+    """
+    exporters = [EXPORTERS.get(name) for name in formats]
+    run.load_network()
+    check_new_folder(out, force=force, marker=MANIFEST_NAME)
+    return [MANIFEST_NAME, GOLDEN_NAME, *(exporter.filename for exporter in exporters)]
 
 
 def spread(manifest: Manifest, count: int) -> list[Sample]:

@@ -38,10 +38,17 @@ class Progress:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write tensors to a safetensors file, by rename."""
+    """Write tensors to a safetensors file, by rename.
+
+    Raises:
+        RunError: the disk is full.
+    """
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_file(path) as temporary:
-        save_file(whole, temporary, metadata)
+        try:
+            save_file(whole, temporary, metadata)
+        except SafetensorError as error:  # its own name for a full disk
+            raise RunError(f"cannot write {path} ({error}); free some space, then --resume") from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -14,17 +14,18 @@ from gonogo.train.recipe import Recipe
 from gonogo.types import Int64Array, UInt8Array
 
 
-def statistics(pixels: UInt8Array, geometry: Geometry) -> Geometry:
+def statistics(pixels: UInt8Array, rows: Int64Array, geometry: Geometry) -> Geometry:
     """Return the geometry with the mean and std of these photos, in grey levels, of each network channel.
 
     Args:
-        pixels: (N, h, w, stored_channels) uint8, training photos only.
+        pixels: (N, h, w, stored_channels) uint8.
+        rows: (M,) which of them: the training photos.
         geometry: its mean and std are replaced.
     """
     counts = np.zeros((pixels.shape[-1], 256), dtype=np.int64)
-    for photo in pixels:
+    for row in rows:
         for channel in range(pixels.shape[-1]):
-            counts[channel] += np.bincount(photo[..., channel].ravel(), minlength=256)
+            counts[channel] += np.bincount(pixels[row, ..., channel].ravel(), minlength=256)
     levels = np.arange(256)
     mean = counts @ levels / counts.sum(1)
     std = np.sqrt(np.maximum(counts @ levels**2 / counts.sum(1) - mean**2, 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +101,8 @@ def prepare(
     geometry = choose_geometry(scanned, options, default_colour)
     manifest = split_manifest(scanned.manifest, val=options.val, test=options.test, seed=seed)
     pixels = reduced_pixels(manifest, geometry, progress=_named(progress, "reducing"))
-    train = np.array([s.split == "train" for s in manifest.samples])
-    geometry = statistics(pixels[train], geometry)
-    return Prepared(manifest, task, geometry, pixels, _notes(scanned, manifest, task, geometry))
+    prepared = Prepared(manifest, task, geometry, pixels, _notes(scanned, manifest, task, geometry))
+    return replace(prepared, geometry=statistics(pixels, prepared.rows("train"), geometry))
 
 
 def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:

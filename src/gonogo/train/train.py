@@ -56,6 +56,57 @@ class TrainRequest:
     force: bool = False
 
 
+@dataclass(frozen=True)
+class Plan:
+    """A training that can start: everything was read and checked, nothing written.
+
+    Attributes:
+        config: what ``run.toml`` will hold.
+        prepared: the photos.
+        network: with its fresh weights.
+    """
+
+    config: RunConfig
+    prepared: Prepared
+    network: Network
+
+
+def plan(request: TrainRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None) -> Plan:
+    """Read the photos, resolve every option and build the network; write no run.
+
+    Args:
+        request: what to train.
+        progress: called while photos are read and reduced.
+        note: called with each line the user should know.
+
+    Raises:
+        GonogoError: the data, the options or the folder cannot be used.
+    """
+    architecture = ARCHITECTURES.get(request.arch)
+    architecture.options(request.arch_options)
+    recipe = resolve_recipe(architecture.recipe, request.recipe)
+    _check_folder(request)
+    torch.set_num_threads(recipe.threads)
+    prepared = prepare(
+        request.data, request.options, default_colour=architecture.colour, seed=recipe.seed, progress=progress
+    )
+    if note is not None:
+        for line in prepared.notes:
+            note(line)
+    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
+    config = RunConfig(
+        data=str(request.data),
+        fingerprint=prepared.manifest.fingerprint,
+        options=request.options,
+        task=prepared.task,
+        geometry=prepared.geometry,
+        model=spec,
+        recipe=recipe,
+    )
+    torch.manual_seed(recipe.seed)
+    return Plan(config, prepared, build_checked(spec, prepared.geometry))
+
+
 def train(
     request: TrainRequest,
     *,
@@ -78,39 +129,17 @@ def train(
         GonogoError: the data, the options or the folder cannot be used; nothing is written then.
         BarNotMetError: the loss left the numbers.
     """
-    architecture = ARCHITECTURES.get(request.arch)
-    architecture.options(request.arch_options)
-    recipe = resolve_recipe(architecture.recipe, request.recipe)
-    _check_folder(request)
-    torch.set_num_threads(recipe.threads)
-    prepared = prepare(
-        request.data, request.options, default_colour=architecture.colour, seed=recipe.seed, progress=progress
-    )
-    for line in prepared.notes if note else ():
-        assert note is not None
-        note(line)
-    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
-    config = RunConfig(
-        data=str(request.data),
-        fingerprint=prepared.manifest.fingerprint,
-        options=request.options,
-        task=prepared.task,
-        geometry=prepared.geometry,
-        model=spec,
-        recipe=recipe,
-    )
-    torch.manual_seed(recipe.seed)
-    network = build_checked(spec, prepared.geometry)
+    planned = plan(request, progress=progress, note=note)
     run = Run(request.out)
     if request.resume:
-        _check_same(run, config)
+        _check_same(run, planned.config)
         remove_leftovers(run.path)
         if run.is_finished:
             return run
     elif run.path.exists():
         shutil.rmtree(run.path)
-    run.write_config(config, prepared.manifest)
-    _fit(run, config, prepared, network, request.device, report)
+    run.write_config(planned.config, planned.prepared.manifest)
+    _fit(run, planned, request.device, report)
     return run
 
 
@@ -168,14 +197,8 @@ def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
     return network
 
 
-def _fit(
-    run: Run,
-    config: RunConfig,
-    prepared: Prepared,
-    network: Network,
-    device: str,
-    report: Callable[[Step], None] | None,
-) -> None:
+def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:
+    config, prepared, network = planned.config, planned.prepared, planned.network
     fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
     labels, val_rows = prepared.manifest.labels, prepared.rows("val")
 
@@ -189,6 +212,7 @@ def _fit(
     run.write_history(progress.history)
     run.write_weights(trainer.best)
     pred_probs = predict_probs(network, trainer.val.batches(EVAL_BATCH)).numpy()
+    network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
     decision = choose_threshold(prepared.task, val.labels, pred_probs)
