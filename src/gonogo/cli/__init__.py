@@ -82,6 +82,8 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         # Full disks, lost shares and rights: nothing gonogo can mend, and all of it has a name and a reason.
         return _say(f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
+    if code == INTERRUPTED:  # Typer turns Ctrl-C into this number without a word
+        return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
