@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,29 +30,30 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Draw synthetic castings, good and defective."""
-    from gonogo.data.synthetic import KINDS, write_castings
+    from gonogo.data.synthetic import KINDS, check_castings, write_castings
     from gonogo.files import check_new_folder
 
+    look: dict[str, Any] = {
+        "parts": parts,
+        "views": views,
+        "copies": copies,
+        "defective": defective,
+        "difficulty": difficulty,
+        "kinds": tuple(kinds.split(",")) if kinds else KINDS,
+        "size": size,
+        "seed": seed,
+        "workers": workers,
+    }
     with Console(as_json) as console:
         if dry_run:
+            check_castings(**look)
             check_new_folder(out, force=force)
             photos = parts * (views + copies)
             console.line(f"would draw {photos} photos of {parts} parts into {out}")
             console.result({"would_write": str(out), "photos": photos, "parts": parts})
             return
         summary = write_castings(
-            out,
-            parts=parts,
-            views=views,
-            copies=copies,
-            defective=defective,
-            difficulty=difficulty,
-            kinds=tuple(kinds.split(",")) if kinds else KINDS,
-            size=size,
-            seed=seed,
-            workers=workers,
-            force=force,
-            progress=lambda done, total: console.progress("drawing", done, total),
+            out, **look, force=force, progress=lambda done, total: console.progress("drawing", done, total)
         )
         console.line(
             f"{summary.photos} photos of {summary.parts} parts, {summary.defective_parts} of them defective: {out}"

@@ -96,9 +96,17 @@ def write_castings(
         UsageError: a parameter is out of range, or the folder exists or cannot be written.
         MissingExtraError: scipy is not installed.
     """
-    _check(parts=parts, views=views, copies=copies, defective=defective, workers=workers)
-    check_look(difficulty=difficulty, kinds=kinds, size=size, seed=seed)
-    ndimage()
+    check_castings(
+        parts=parts,
+        views=views,
+        copies=copies,
+        defective=defective,
+        difficulty=difficulty,
+        kinds=kinds,
+        size=size,
+        seed=seed,
+        workers=workers,
+    )
     plan = _Plan(views, copies, difficulty, tuple(kinds), size, seed)
     bad = defective_parts(parts, defective, seed)
     rows: list[Row] = []
@@ -131,13 +139,32 @@ def defective_parts(parts: int, defective: float, seed: int) -> frozenset[int]:
     return frozenset(ranks[:count])
 
 
-def _check(*, parts: int, views: int, copies: int, defective: float, workers: int) -> None:
+def check_castings(
+    *,
+    parts: int,
+    views: int,
+    copies: int,
+    defective: float,
+    difficulty: float,
+    kinds: Sequence[str],
+    size: int,
+    seed: int,
+    workers: int,
+) -> None:
+    """Check the parameters of `write_castings`.
+
+    Raises:
+        UsageError: one of them is out of range.
+        MissingExtraError: scipy is not installed.
+    """
     limits = (("parts", parts, 1), ("views", views, 1), ("copies", copies, 0), ("workers", workers, 1))
     for name, value, least in limits:
         if value < least:
             raise UsageError(f"{name} is {value}, expected at least {least}; give a larger number")
     if not 0 <= defective <= 1:
         raise UsageError(f"defective is {defective}, expected a share from 0 to 1; give a number there, such as 0.5")
+    check_look(difficulty=difficulty, kinds=kinds, size=size, seed=seed)
+    ndimage()
 
 
 def _run(
