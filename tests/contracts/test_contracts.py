@@ -1,0 +1,292 @@
+"""What every entry of a registry must do, whatever it is."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gonogo.data.formats import FORMATS, read_dataset
+from gonogo.data.geometry import Geometry
+from gonogo.data.manifest import Manifest
+from gonogo.data.task import Task
+from gonogo.evaluate.decision import Decision
+from gonogo.export import EXPORTERS
+from gonogo.export.parity import answer, check_parity
+from gonogo.gauge.facts import METADATA_KEY, Facts
+from gonogo.models import ARCHITECTURES
+from gonogo.models.architecture import count_parameters, make_spec
+from gonogo.models.cost import count_macs
+from gonogo.models.deployed import Deployed
+from gonogo.runtimes import RUNTIMES
+from tests.helpers import make_facts, noise, write_photos
+
+COLOURS = {"grey": 1, "rgb": 3}
+
+
+def colour_of(arch: str) -> str:
+    return ARCHITECTURES.get(arch).colour or "grey"
+
+
+def network_of(arch: str, classes: int = 2, **options: object):
+    torch.manual_seed(0)
+    return make_spec(arch, classes, COLOURS[colour_of(arch)], options).build().eval()
+
+
+def classes_of(arch: str) -> tuple[int, ...]:
+    return (2,) if getattr(ARCHITECTURES.get(arch).defaults, "one_logit", False) else (2, 5)
+
+
+# ---- dataset formats
+
+
+def _target(name: str, manifest: Manifest, folder: Path) -> Path:
+    """A table lies beside the photos it names; every other format writes a folder of its own."""
+    return manifest.root / "written.csv" if name == "table" else folder / "written"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("splits", [("",), ("train", "val", "test")], ids=["unsplit", "split"])
+def test_a_format_reads_what_it_wrote(name: str, splits: tuple[str, ...], tmp_path: Path):
+    source = tmp_path / "source"
+    for seed, split in enumerate(splits):
+        write_photos(source / split, {"ok part": 3, "crack, long": 2}, first_seed=seed * 10)
+    for folder in (source / "train", source / "test"):
+        for number, path in enumerate(sorted(folder.rglob("*.png")) if folder.exists() else []):
+            path.rename(path.with_name(f"{folder.name}{number}.png"))
+    manifest = read_dataset(source, "imagefolder")
+    target = _target(name, manifest, tmp_path)
+    FORMATS.get(name).write(manifest, target)
+    assert FORMATS.get(name).sniff(target) > 0.5
+    found = read_dataset(target)
+    assert found.classes == manifest.classes == ("crack, long", "ok part")
+
+    def content(table: Manifest) -> list[tuple[str, str, bytes]]:
+        return sorted((s.label, s.split, table.path_of(s).read_bytes()) for s in table.samples)
+
+    assert content(found) == content(manifest)
+    assert len(content(found)) == 5 * len(splits)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_does_not_claim_what_is_not_there(name: str, tmp_path: Path):
+    (tmp_path / "text.txt").write_text("x")
+    for path in (tmp_path, tmp_path / "text.txt", tmp_path / "gone"):
+        assert FORMATS.get(name).sniff(path) == 0
+
+
+# ---- architectures
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_an_architecture_answers_any_size_and_batch(arch: str):
+    for classes in classes_of(arch):
+        network = network_of(arch, classes)
+        for n, height, width in ((1, 64, 64), (3, 100, 75)):
+            logits, maps = network.logits_and_maps(torch.randn(n, COLOURS[colour_of(arch)], height, width))
+            assert logits.shape == (n, classes)
+            assert maps.shape[:2] == (n, classes)
+            assert maps.shape[2] >= 1
+            assert torch.isfinite(maps).all()
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_an_architecture_answers_each_photo_alone(arch: str):
+    network = network_of(arch)
+    photos = torch.randn(4, COLOURS[colour_of(arch)], 64, 64)
+    with torch.no_grad():
+        together = network(photos)
+        alone = torch.cat([network(photo[None]) for photo in photos])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_every_weight_of_an_architecture_learns(arch: str):
+    network = network_of(arch).train()
+    network(torch.randn(8, COLOURS[colour_of(arch)], 64, 64)).square().sum().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()] == []
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_an_architecture_says_where_the_cells_of_its_map_look(arch: str):
+    network = network_of(arch)
+    stride, first = network.map_grid()
+    inputs = torch.rand(32, COLOURS[colour_of(arch)], 160, 176, requires_grad=True)
+    features = network.body(inputs)
+    for row, column in ((features.shape[2] // 2, features.shape[3] // 2), (features.shape[2] // 2 + 1, 3)):
+        (seen,) = torch.autograd.grad(features[:, :, row, column].abs().sum(), inputs, retain_graph=True)
+        for axis, cell in ((2, row), (3, column)):
+            touched = torch.nonzero(seen.abs().amax((0, 1, 5 - axis))).flatten()
+            low, high = int(touched.min()), int(touched.max())
+            if low > 0:  # a cell at the border sees only part of what it could
+                assert abs((low + high) / 2 - (first + cell * stride)) <= 1, (axis, cell)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_same_seed_builds_the_same_network_from_its_written_spec(arch: str):
+    spec = make_spec(arch, 2, COLOURS[colour_of(arch)], {})
+    again = type(spec)(**json.loads(json.dumps(spec.__dict__)))
+    states = []
+    for one in (spec, again):
+        torch.manual_seed(3)
+        states.append(one.build().state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_costs_are_whole_numbers_that_grow_with_the_photo(arch: str):
+    network = network_of(arch)
+    trainable, statistics = count_parameters(network)
+    assert trainable == sum(p.numel() for p in network.parameters() if p.requires_grad)
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert statistics == sum(2 * norm.num_features for norm in norms)
+    channels = COLOURS[colour_of(arch)]
+    assert 0 < count_macs(network, channels, (64, 64)) < count_macs(network, channels, (128, 128))
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_an_architecture_names_its_source_and_a_recipe_that_holds(arch: str):
+    from gonogo.train.recipe import resolve_recipe
+
+    entry = ARCHITECTURES.get(arch)
+    assert entry.source
+    assert resolve_recipe(entry.recipe).epochs >= 1
+
+
+# ---- exporters and runtimes
+
+
+def facts_of(geometry: Geometry, classes: int, good: str | None) -> Facts:
+    return make_facts(geometry, tuple("abcdefgh"[:classes]), good)
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_an_exporter_names_a_runtime_that_exists(exporter: str):
+    entry = EXPORTERS.get(exporter)
+    assert entry.runtime in RUNTIMES
+    assert Path(entry.filename).name == entry.filename
+    assert entry.precision
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_states_its_version(runtime: str):
+    assert RUNTIMES.get(runtime).version()[0].isdigit()
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str, tmp_path: Path):
+    entry = EXPORTERS.get(exporter)
+    classes = max(classes_of(arch))
+    colour = colour_of(arch)
+    n = COLOURS[colour]
+    geometry = Geometry(90, 75, 3, None, 1, colour, (120.0,) * n, (60.0,) * n)  # type: ignore[arg-type]
+    facts = facts_of(geometry, classes, "b")
+    network = Deployed(network_of(arch, classes), geometry, facts.decision.task).eval()
+    pixels = np.stack([noise(90, 75, 3, seed) for seed in range(8)])
+    path = tmp_path / entry.filename
+    entry.write(network, facts, pixels, path)
+    parity = check_parity(path, entry.runtime, facts.decision, network, pixels)
+    assert parity.images == 8
+    assert parity.max_abs_diff <= 1e-4
+    assert parity.verdicts_equal
+    session = RUNTIMES.get(entry.runtime).open(path, 1)
+    assert Facts.from_json(json.loads(session.metadata[METADATA_KEY]), "file") == facts
+    assert [name.name for name in tmp_path.iterdir()] == [entry.filename]
+
+
+GEOMETRIES = {
+    "grey camera, grey network": Geometry(48, 60),
+    "colour camera, grey network": Geometry(48, 60, 3),
+    "grey camera, colour network": Geometry(48, 60, 1, colour="rgb", mean=(1.0, 2.0, 3.0), std=(50.0, 60.0, 70.0)),
+    "cropped and reduced": Geometry(97, 130, 3, (5, 7, 100, 80), 2),
+    "blocks that do not fill": Geometry(101, 131, 1, None, 3),
+    "any size that holds the crop": Geometry(None, None, 1, (3, 2, 60, 50)),
+}
+
+
+@pytest.mark.parametrize("name", GEOMETRIES)
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_an_exported_file_takes_raw_pixels_of_every_geometry(exporter: str, name: str, tmp_path: Path):
+    entry, geometry = EXPORTERS.get(exporter), GEOMETRIES[name]
+    facts = facts_of(geometry, 3, None)
+    torch.manual_seed(0)
+    network = make_spec("taper", 3, geometry.network_channels, {}).build().eval()
+    deployed = Deployed(network, geometry, facts.decision.task).eval()
+    height, width = geometry.height or 52, geometry.width or 63
+    pixels = np.stack([noise(height, width, geometry.channels, seed) for seed in range(4)])
+    path = tmp_path / entry.filename
+    entry.write(deployed, facts, pixels, path)
+    assert check_parity(path, entry.runtime, facts.decision, deployed, pixels).holds
+    if geometry.height is None:
+        larger = np.stack([noise(90, 80, geometry.channels, seed) for seed in range(2)])
+        assert check_parity(path, entry.runtime, facts.decision, deployed, larger).holds
+
+
+class Transparent(torch.nn.Module):
+    """A network that shows its input: the map of class b over class a is the grey level itself."""
+
+    def logits_and_maps(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        maps = torch.cat([torch.zeros_like(inputs), inputs], 1)
+        return maps.mean((2, 3)) / 255, maps
+
+
+QUICK_REDUCTIONS = {(1, 1), (1, 4), (1, 7), (3, 1), (3, 3), (3, 6)}
+
+
+@pytest.mark.parametrize(
+    ("channels", "reduce"),
+    [
+        pytest.param(channels, reduce, marks=() if (channels, reduce) in QUICK_REDUCTIONS else pytest.mark.slow)
+        for channels in (1, 3)
+        for reduce in range(1, 8)
+    ],
+)
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
+    exporter: str, channels: int, reduce: int, tmp_path: Path
+):
+    entry = EXPORTERS.get(exporter)
+    geometry = Geometry(44, 59, channels, (1, 2, 57, 41), reduce, mean=(0.0,), std=(1.0,))
+    facts = facts_of(geometry, 2, "a")
+    pixels = np.stack([noise(44, 59, channels, seed) for seed in range(6)])
+    entry.write(Deployed(Transparent(), geometry, facts.decision.task).eval(), facts, pixels, tmp_path / "m")  # type: ignore[arg-type]
+    _, heat = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)(pixels)
+    assert np.array_equal(heat, geometry.apply(pixels)[..., 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("good", ["a", None])
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_a_file_answers_batches_as_it_answers_single_photos(exporter: str, good: str | None, tmp_path: Path):
+    entry, geometry = EXPORTERS.get(exporter), Geometry(64, 64)
+    facts = facts_of(geometry, 3, good)
+    deployed = Deployed(network_of("taper", 3), geometry, facts.decision.task).eval()
+    pixels = np.stack([noise(64, 64, 1, seed) for seed in range(5)])
+    entry.write(deployed, facts, pixels, tmp_path / "m")
+    session = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)
+    probs, heat = session(pixels)
+    expected, maps = answer(deployed, pixels)
+    assert probs.shape == (5, 3)
+    assert np.abs(probs - expected).max() <= 1e-4
+    assert heat is not None
+    assert heat.shape == maps.shape
+    single = np.concatenate([session(photo[None])[0] for photo in pixels])
+    assert np.abs(single - probs).max() <= 1e-6
+
+
+def test_the_exported_file_is_a_few_kilobytes(tmp_path: Path):
+    geometry = Geometry(300, 300, reduce=3)
+    facts = facts_of(geometry, 2, "a")
+    deployed = Deployed(network_of("taper"), geometry, facts.decision.task).eval()
+    EXPORTERS.get("onnx").write(deployed, facts, np.stack([noise(300, 300)] * 2), tmp_path / "m.onnx")
+    weights = 4 * sum(count_parameters(deployed.network))
+    assert weights < (tmp_path / "m.onnx").stat().st_size < weights + 16_000
+    assert math.isclose(weights, 24_056, rel_tol=0.01)
+
+
+def test_decisions_of_the_contracts_are_what_they_say():
+    assert facts_of(Geometry(10, 10), 2, "a").decision == Decision(Task(("a", "b"), "a"), 0.5, "test")
