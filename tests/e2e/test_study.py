@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from gonogo.assess import assess
 from gonogo.export.gauge import export_gauge
+from gonogo.gauge.gauge import Gauge
 from gonogo.gauge.golden import verify
 from gonogo.train.prepare import DataOptions
 from gonogo.train.train import TrainRequest, train
@@ -38,3 +40,11 @@ def test_the_study_s_network_reaches_99_percent_on_the_published_test(real_data:
     exported = export_gauge(run, tmp_path / "gauge")
     assert all(parity.holds for parity in exported.parities)
     assert all(parity.holds for _, parity in verify(exported.gauge))
+    # Every test photo: the very verdicts, and probabilities within 1e-4.
+    gauge = Gauge.load(tmp_path / "gauge")
+    with (result.folder / "verdicts.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    found = [gauge.inspect(real_data / "casting" / row["path"]) for row in rows]
+    assert len(found) == 420
+    assert [verdict.verdict for verdict in found] == [row["verdict"] for row in rows]
+    assert max(abs(verdict.prob - float(row["prob"])) for verdict, row in zip(found, rows, strict=True)) <= 1e-4

@@ -95,9 +95,20 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> tup
             index, _, key = name.partition("/")
             moments.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict({"state": moments, "param_groups": json.loads(facts["groups"])})
+        _lay_out_like_weights(optimizer)
         return parts["best"], Progress(**json.loads(facts["progress"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} does not fit this run ({error}); delete the folder and train again") from error
+
+
+def _lay_out_like_weights(optimizer: Optimizer) -> None:
+    """Give each moment the memory layout of its weight: a fused step walks both side by side."""
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            state = optimizer.state[weight]
+            for key, value in state.items():
+                if value.shape == weight.shape:
+                    state[key] = torch.empty_like(weight, requires_grad=False).copy_(value)
 
 
 def copy_weights(network: nn.Module) -> dict[str, Tensor]:

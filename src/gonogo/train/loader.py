@@ -65,6 +65,9 @@ class Loader:
             return photos.view(n, 1, height, width).float()
         return photos.permute(0, 3, 1, 2).float().contiguous()
 
+    def _normalise(self, levels: Tensor) -> Tensor:
+        return levels.sub(self.mean).div_(self.std).contiguous(memory_format=torch.channels_last)
+
     def train_batches(self, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every photo once, shuffled and augmented; the same epoch of the same seed always yields the same.
 
@@ -75,10 +78,10 @@ class Loader:
         order = torch.randperm(len(self), generator=generator)
         for chosen in torch.split(order, recipe.batch_size):
             levels = augment(self._levels(chosen.numpy()), recipe, generator)
-            yield (levels - self.mean) / self.std, self.labels[chosen].to(self.device)
+            yield self._normalise(levels), self.labels[chosen].to(self.device)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every photo once, in order and as it is."""
         for start in range(0, len(self), batch_size):
             chosen = np.arange(start, min(start + batch_size, len(self)))
-            yield (self._levels(chosen) - self.mean) / self.std, self.labels[chosen].to(self.device)
+            yield self._normalise(self._levels(chosen)), self.labels[chosen].to(self.device)
