@@ -22,7 +22,18 @@ from gonogo.data.task import Task
 from gonogo.evaluate.decision import Decision
 from gonogo.gauge.facts import Facts
 from gonogo.gauge.region import HeatGrid
+from gonogo.train.recipe import Recipe
 
+# A recipe that leaves every photo as it is.
+UNCHANGED = Recipe(
+    hflip=False,
+    vflip=False,
+    rotate_degrees=0,
+    scale_percent=0,
+    shift_percent=0,
+    brightness_levels=0,
+    contrast_percent=0,
+)
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "gonogo"
 

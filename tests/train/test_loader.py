@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from gonogo.data.geometry import Geometry
 from gonogo.train.loader import Loader, statistics
-from gonogo.train.recipe import Recipe
-from tests.helpers import grey_geometry, noise
+from tests.helpers import UNCHANGED, grey_geometry, noise
 
 CPU = torch.device("cpu")
 ALL = np.arange(5)
-PLAIN = Recipe(
-    batch_size=4,
-    hflip=False,
-    vflip=False,
-    rotate_degrees=0,
-    scale_percent=0,
-    shift_percent=0,
-    brightness_levels=0,
-    contrast_percent=0,
-)
+PLAIN = replace(UNCHANGED, batch_size=4)
 
 
 def numbered(count: int) -> np.ndarray:
@@ -73,7 +65,7 @@ def test_an_epoch_holds_every_photo_once_with_its_label():
 
 def test_the_order_follows_seed_and_epoch_alone():
     def order(seed: int, epoch: int) -> list[int]:
-        recipe = Recipe(**{**PLAIN.__dict__, "seed": seed})
+        recipe = replace(PLAIN, seed=seed)
         return torch.cat([y for _, y in loader(20, np.arange(20)).train_batches(recipe, epoch)]).tolist()
 
     assert order(1, 2) == order(1, 2)

@@ -9,22 +9,13 @@ import torch
 
 from gonogo.train.augment import augment
 from gonogo.train.augment.pose import pose_matrices
-from gonogo.train.recipe import Recipe
+from tests.helpers import UNCHANGED
 
-NONE = Recipe(
-    hflip=False,
-    vflip=False,
-    rotate_degrees=0,
-    scale_percent=0,
-    shift_percent=0,
-    brightness_levels=0,
-    contrast_percent=0,
-)
 PHOTOS = torch.rand(16, 2, 20, 30, generator=torch.Generator().manual_seed(0)) * 255
 
 
 def run(photos: torch.Tensor = PHOTOS, seed: int = 0, **changes: object) -> torch.Tensor:
-    return augment(photos, replace(NONE, **changes), torch.Generator().manual_seed(seed))
+    return augment(photos, replace(UNCHANGED, **changes), torch.Generator().manual_seed(seed))
 
 
 def test_nothing_asked_is_nothing_done():
@@ -57,7 +48,7 @@ def test_contrast_keeps_each_photo_s_mean():
 
 def test_a_turn_is_a_turn_though_the_photo_is_not_square():
     size = (20, 30)
-    matrices = pose_matrices(200, size, replace(NONE, rotate_degrees=180), torch.Generator().manual_seed(0))
+    matrices = pose_matrices(200, size, replace(UNCHANGED, rotate_degrees=180), torch.Generator().manual_seed(0))
     scale = torch.tensor([size[1] / 2, size[0] / 2])
     # From relative units to pixels: what is left must be a rotation.
     in_pixels = matrices[:, :, :2] * scale[None, :, None] / scale[None, None, :]
@@ -72,7 +63,7 @@ def test_a_turn_is_a_turn_though_the_photo_is_not_square():
 
 def test_scale_and_shift_stay_within_their_limits():
     matrices = pose_matrices(
-        500, (20, 30), replace(NONE, scale_percent=10, shift_percent=5), torch.Generator().manual_seed(0)
+        500, (20, 30), replace(UNCHANGED, scale_percent=10, shift_percent=5), torch.Generator().manual_seed(0)
     )
     zoom = 1 / matrices[:, 0, 0]
     assert 0.9 <= zoom.min() < 0.92
