@@ -6,11 +6,14 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from gonogo.errors import UsageError
+
+SECONDS_A_DAY = 86_400
 
 
 def sha256(path: Path) -> str:
@@ -51,8 +54,16 @@ def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that processes which are gone left in a folder (their number is in the name)."""
     for leftover in folder.glob(".*.tmp"):
         owner = leftover.name.rsplit(".", 2)[-2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        if owner.isdigit() and _is_gone(owner, leftover):
             leftover.unlink(missing_ok=True)
+
+
+def _is_gone(owner: str, leftover: Path) -> bool:
+    """Say whether the process that wrote a file has ended; without /proc, whether the file is older than a day."""
+    processes = Path("/proc")
+    if processes.is_dir():
+        return not (processes / owner).exists()
+    return time.time() - leftover.stat().st_mtime > SECONDS_A_DAY
 
 
 def check_writable(path: Path) -> None:
