@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -100,27 +100,23 @@ def run(
             console.result({"would_write": str(out), **tables})
             return
         finished = train(request, progress=console.progress, report=console.epoch, note=console.note)
-        metrics = finished.metrics
-        figures = metrics["val"]
+        _show(console, out, finished.metrics)
+        if finished.metrics["refused"]:
+            raise BarNotMetError(finished.metrics["refused"])
+
+
+def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
+    figures = metrics["val"]
+    console.line(
+        f"{metrics['arch']}: {metrics['params']:,} parameters, {metrics['macs'] / 1e6:.2f} M multiply-adds, "
+        f"best epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
+    )
+    if figures["escape_rate"] is not None:
         console.line(
-            f"{metrics['arch']}: {metrics['params']:,} parameters, {metrics['macs'] / 1e6:.2f} M multiply-adds, "
-            f"best epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
+            f"on validation: escape {percent(figures['escape_rate'])}, overkill {percent(figures['overkill_rate'])}; "
+            f"a defect from probability {figures['threshold']:.3f} on"
         )
-        if figures["escape_rate"] is not None:
-            console.line(
-                f"on validation: escape {percent(figures['escape_rate'])}, "
-                f"overkill {percent(figures['overkill_rate'])}; a defect from probability {figures['threshold']:.3f} on"
-            )
-        console.line(f"accuracy {percent(figures['accuracy'])}")
-        console.line(f"run: {out}   next: gonogo eval {out}   gonogo export {out}")
-        console.result(
-            {
-                "run": str(out),
-                **{key: metrics[key] for key in ("arch", "params", "params_trainable", "params_statistics", "macs")},
-                "images_per_second": metrics["images_per_second"],
-                "val": figures,
-                "refused": metrics["refused"],
-            }
-        )
-        if metrics["refused"]:
-            raise BarNotMetError(metrics["refused"])
+    console.line(f"accuracy {percent(figures['accuracy'])}")
+    console.line(f"run: {out}   next: gonogo eval {out}   gonogo export {out}")
+    names = ("arch", "params", "params_trainable", "params_statistics", "macs", "images_per_second", "val", "refused")
+    console.result({"run": str(out), **{name: metrics[name] for name in names}})

@@ -66,7 +66,7 @@ def test_photos_of_one_name_in_two_splits_stay_two(tmp_path: Path):
         put(tmp_path, f"annotations/instances_{split}.json", PHOTOS, f"images/{split}")
     assert len({s.path for s in read_dataset(tmp_path).samples}) == 6
     put(tmp_path, "annotations/instances_test.json", PHOTOS, "images/train")
-    with pytest.raises(DataError, match="no photo 'a.png' in"):
+    with pytest.raises(DataError, match=r"no photo 'a\.png' in"):
         read_dataset(tmp_path)
 
 
