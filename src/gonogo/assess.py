@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gonogo.data.cache import load_photo
-from gonogo.data.formats import read_dataset
+from gonogo.data.cache import load_sample
+from gonogo.data.formats import DEFAULT_OPTIONS, ReadOptions, read_dataset
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import scan
 from gonogo.data.split import shared_content
@@ -64,6 +65,7 @@ class Assessment:
         folder: holds metrics.json, verdicts.csv and mistakes.png.
         leaked: how many of the photos also stand, by bytes or part, in another split.
         refused: why nobody should use it, None where it may be used.
+        notes: what the user should know of the photos.
     """
 
     figures: Evaluation
@@ -71,6 +73,7 @@ class Assessment:
     folder: Path
     leaked: int
     refused: str | None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the eval object of ``--json``."""
@@ -110,6 +113,8 @@ def assess(
     *,
     split: str | None = None,
     out: Path | None = None,
+    format_name: str | None = None,
+    options: ReadOptions = DEFAULT_OPTIONS,
     skip_unreadable: bool = False,
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -121,6 +126,8 @@ def assess(
         data: photos with classes; a run's own data unless given.
         split: train, val, test or all; test where the data have one, otherwise all.
         out: folder to write; unless given, ``eval-SPLIT`` in the run, or ``NAME-eval`` here for a gauge.
+        format_name: of `data`; recognised unless given.
+        options: how the labels of `data` are read.
         skip_unreadable: go on without photos that cannot be decoded.
         force: replace `out`.
         progress: called with what is done, how much of it, and of how much.
@@ -130,7 +137,8 @@ def assess(
         DataError: the photos cannot be read, do not fit, or have other classes.
     """
     subject = open_subject(path)
-    whole, split = _choose(subject, path, data, split, skip_unreadable, progress)
+    read = partial(read_dataset, format_name=format_name, options=options)
+    whole, split = _choose(subject, path, data, split, read, skip_unreadable, progress)
     manifest = whole if split == "all" else whole.select(split)
     if not len(manifest):
         raise UsageError(f"no photos in split '{split}'; the data have: {_splits(whole)}")
@@ -138,7 +146,7 @@ def assess(
     figures = evaluate(subject.decision, manifest.labels, pred_probs, manifest.groups if manifest.has_groups else None)
     leaked = 0 if split == "all" else shared_content(whole, split)
     folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
-    result = Assessment(figures, split, folder, leaked, why_refused(subject.decision, pred_probs))
+    result = Assessment(figures, split, folder, leaked, why_refused(subject.decision, pred_probs), whole.notes)
     # A folder that this command named itself is its own to replace.
     with new_folder(folder, force=force or out is None, marker=VERDICTS_NAME) as temporary:
         _write(temporary, result, subject, manifest, pred_probs)
@@ -154,6 +162,7 @@ def _choose(
     path: Path,
     data: Path | None,
     split: str | None,
+    read: Callable[[Path], Manifest],
     skip_unreadable: bool,
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[Manifest, str]:
@@ -165,12 +174,12 @@ def _choose(
     if data is None:
         assert subject.manifest is not None
         return subject.manifest, split or "test"
-    manifest = read_dataset(data)
+    manifest = read(data)
     classes = subject.decision.task.classes
     unknown = [name for name in manifest.classes if name not in classes]
     if unknown:
         raise DataError(f"{data} has a class '{unknown[0]}' that {path} does not know; it knows {', '.join(classes)}")
-    named = Manifest(manifest.root, manifest.samples, classes)
+    named = replace(manifest, classes=classes)
     reading = None if progress is None else lambda done, total: progress("reading", done, total)
     manifest = scan(named, skip_unreadable=skip_unreadable, progress=reading).manifest
     has_test = any(sample.split == "test" for sample in manifest.samples)
@@ -181,7 +190,7 @@ def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int
     """Return (N, K): one photo at a time, as on the line."""
     rows = []
     for done, sample in enumerate(manifest.samples, start=1):
-        photo = load_photo(manifest.path_of(sample), subject.grid.geometry)
+        photo = load_sample(manifest, sample, subject.grid.geometry)
         rows.append(subject.answer(photo[None])[0][0])
         if progress:
             progress("asking", done, len(manifest))
@@ -224,7 +233,7 @@ def _worst_first(decision: Decision, manifest: Manifest, pred_probs: Float32Arra
 
 def _tile(subject: Subject, manifest: Manifest, index: int, answer: int, prob: float) -> Tile:
     sample, task = manifest.samples[index], subject.decision.task
-    photo = load_photo(manifest.path_of(sample), subject.grid.geometry)
+    photo = load_sample(manifest, sample, subject.grid.geometry)
     heatmaps = subject.answer(photo[None])[1]
     answered = task.classes[answer]
     if answered == sample.label:

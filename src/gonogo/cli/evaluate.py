@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from gonogo.cli.console import Console, show_figures
-from gonogo.cli.options import AsJson, Force, SkipUnreadable, missing_train_extra
+from gonogo.cli.options import (
+    MIXED,
+    AsJson,
+    Force,
+    FormatName,
+    Mixed,
+    SkipUnreadable,
+    TaskOption,
+    check_choice,
+    missing_train_extra,
+)
 from gonogo.errors import BarNotMetError
 
 
@@ -17,13 +27,19 @@ def run(
     data: Annotated[Path | None, typer.Argument(help="Photos with classes; a run's own unless given.")] = None,
     split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write.")] = None,
+    format_: FormatName = None,
+    task: TaskOption = None,
+    mixed: Mixed = "refuse",
     force: Force = False,
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a run or a gauge; draw its worst mistakes."""
+    check_choice(task, "--task", ("binary", "class"))
+    check_choice(mixed, "--mixed", MIXED)
     try:
         from gonogo.assess import assess
+        from gonogo.data.formats import ReadOptions
 
         with Console(as_json) as console:
             result = assess(
@@ -31,11 +47,15 @@ def run(
                 data,
                 split=split,
                 out=out,
+                format_name=format_,
+                options=ReadOptions(task, mixed),  # type: ignore[arg-type]  # checked above
                 skip_unreadable=skip_unreadable,
                 force=force,
                 progress=console.progress,
             )
             document = result.to_json()
+            for line in result.notes:
+                console.note(line)
             if result.leaked:
                 console.note(
                     f"leak: {result.leaked} of these {result.figures.n} photos have the same bytes or part as a photo "

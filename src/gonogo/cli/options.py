@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gonogo.errors import UsageError
+from gonogo.errors import UsageError, did_you_mean
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, all else on stderr.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it is there.")]
@@ -15,7 +15,27 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything and sa
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Go on without photos that cannot be decoded; they are named.")
 ]
-Data = Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos for each class, or a CSV table.")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="Photos with classes: one sub-folder for each class, a CSV or Parquet table, YOLO, Pascal VOC, COCO, or "
+        "the CIFAR binaries."
+    ),
+]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="Format of the data, where it is not recognised by itself.")
+]
+TaskOption = Annotated[
+    str | None, typer.Option("--task", help="What is asked of boxes: binary (good or defect) or class (their kinds).")
+]
+MIXED = ("refuse", "first", "largest", "most", "skip")
+Mixed = Annotated[
+    str,
+    typer.Option(
+        help="What a photo with boxes of several classes is: refuse, the class of the first or largest box or of most "
+        "boxes, or skip."
+    ),
+]
 
 
 def key_values(pairs: list[str], option: str) -> dict[str, str]:
@@ -31,6 +51,16 @@ def key_values(pairs: list[str], option: str) -> dict[str, str]:
             raise UsageError(f"found {option} {pair}, expected KEY=VALUE, such as {option} widths=16,16,8")
         values[key.strip().replace("-", "_")] = value.strip()
     return values
+
+
+def check_choice(value: str | None, option: str, known: tuple[str, ...]) -> None:
+    """See that an option is one of the words it knows, or was left out.
+
+    Raises:
+        UsageError: it is another word.
+    """
+    if value is not None and value not in known:
+        raise UsageError(f"unknown {option} '{value}'; {did_you_mean(value, known)}")
 
 
 def missing_train_extra(error: ImportError) -> Exception:

@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from gonogo.cli.console import Console, percent
-from gonogo.cli.options import AsJson, Data, DryRun, Force, SkipUnreadable, key_values, missing_train_extra
+from gonogo.cli.options import (
+    MIXED,
+    AsJson,
+    Data,
+    DryRun,
+    Force,
+    FormatName,
+    Mixed,
+    SkipUnreadable,
+    TaskOption,
+    check_choice,
+    key_values,
+    missing_train_extra,
+)
 
 
 def run(
@@ -19,6 +32,9 @@ def run(
         list[str] | None, typer.Option("--with", help="Architecture option, such as widths=16,16,8; may be repeated.")
     ] = None,
     good: Annotated[str | None, typer.Option(help="Name of the good class; 'none' to sort into kinds.")] = None,
+    format_: FormatName = None,
+    task: TaskOption = None,
+    mixed: Mixed = "refuse",
     crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
     reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
     colour: Annotated[str | None, typer.Option(help="What the network sees: grey or rgb.")] = None,
@@ -44,12 +60,12 @@ def run(
     """Train a network on a folder of photos."""
     from gonogo.config import read_toml, toml_text
     from gonogo.data.geometry import parse_crop
-    from gonogo.errors import BarNotMetError, UsageError, did_you_mean
+    from gonogo.errors import BarNotMetError
 
-    if colour not in (None, "grey", "rgb"):
-        raise UsageError(f"unknown --colour '{colour}'; {did_you_mean(str(colour), ('grey', 'rgb'))}")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown --device '{device}'; {did_you_mean(device, ('auto', 'cpu', 'cuda'))}")
+    check_choice(colour, "--colour", ("grey", "rgb"))
+    check_choice(device, "--device", ("auto", "cpu", "cuda"))
+    check_choice(task, "--task", ("binary", "class"))
+    check_choice(mixed, "--mixed", MIXED)
     flags = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "threads": threads}
     values = {
         **(read_toml(recipe) if recipe else {}),
@@ -70,6 +86,9 @@ def run(
         val=val,
         test=test,
         skip_unreadable=skip_unreadable,
+        format=format_,
+        task=task,  # type: ignore[arg-type]  # checked above
+        mixed=mixed,  # type: ignore[arg-type]  # checked above
     )
     request = TrainRequest(
         data, out, arch, key_values(with_ or [], "--with"), values, options, device, resume=resume, force=force

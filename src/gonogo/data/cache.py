@@ -13,7 +13,7 @@ import numpy as np
 
 from gonogo.data.geometry import Geometry
 from gonogo.data.images import decode_photo
-from gonogo.data.manifest import Manifest
+from gonogo.data.manifest import Manifest, Sample
 from gonogo.data.scan import cache_folder
 from gonogo.errors import DataError
 from gonogo.files import atomic_file, remove_leftovers
@@ -34,6 +34,16 @@ def load_photo(path: Path, geometry: Geometry) -> UInt8Array:
     """
     pixels = decode_photo(path, channels=geometry.channels, bit_depth=geometry.bit_depth)
     geometry.check(pixels, str(path))
+    return pixels
+
+
+def load_sample(manifest: Manifest, sample: Sample, geometry: Geometry) -> UInt8Array:
+    """Decode a photo of a data set, whether it is a file or a record of one; result and errors as of `load_photo`."""
+    name = str(manifest.path_of(sample))
+    pixels = decode_photo(
+        manifest.read_bytes(sample), channels=geometry.channels, bit_depth=geometry.bit_depth, name=name
+    )
+    geometry.check(pixels, name)
     return pixels
 
 
@@ -93,7 +103,7 @@ def _fill(
     array: UInt8Array, manifest: Manifest, geometry: Geometry, progress: Callable[[int, int], None] | None
 ) -> None:
     def one(index: int) -> None:
-        photo = load_photo(manifest.path_of(manifest.samples[index]), geometry)
+        photo = load_sample(manifest, manifest.samples[index], geometry)
         array[index] = geometry.apply(photo[None])[0]
 
     # Pillow's decoders release the interpreter lock, so threads use every core.

@@ -6,13 +6,14 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from gonogo.data.records import read_record, record_of
 from gonogo.errors import DataError
 from gonogo.files import write_text
 from gonogo.types import SPLITS, Int64Array
@@ -26,7 +27,7 @@ class Sample:
     """One photo.
 
     Attributes:
-        path: below the manifest's root, with forward slashes.
+        path: below the manifest's root, with forward slashes; ``FILE.bin#NUMBER`` for a record of a binary file.
         label: name of its class.
         split: train, val, test, or empty where it was not decided.
         group: the part (or lot) it shows; empty where nobody said.
@@ -54,11 +55,13 @@ class Manifest:
         root: the folder that every path is below.
         samples: in a fixed order.
         classes: fixed by the whole set, never by one split; a label's number is its place here.
+        notes: what the reader of the data set found worth saying.
     """
 
     root: Path
     samples: tuple[Sample, ...]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -86,8 +89,27 @@ class Manifest:
         return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
     def path_of(self, sample: Sample) -> Path:
-        """Return where the photo lies."""
+        """Return where the photo lies; use `read_bytes` to read it, because some are records of a larger file."""
         return self.root / sample.path
+
+    def file_of(self, sample: Sample) -> Path:
+        """Return the file that holds the photo: its own, or the binary file it is a record of."""
+        record = record_of(sample.path, sample.source)
+        return self.root / (sample.path if record is None else record[0])
+
+    def read_bytes(self, sample: Sample) -> bytes:
+        """Return the photo as the bytes of an image file.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        record = record_of(sample.path, sample.source)
+        try:
+            if record is None:
+                return self.path_of(sample).read_bytes()
+            return read_record(self.root / record[0], *record[1:])
+        except OSError as error:
+            raise DataError(f"{sample.path}: cannot be read ({error.strerror})") from error
 
     def select(self, split: str) -> Manifest:
         """Return the samples of one split; the classes stay those of the whole set."""
@@ -121,19 +143,37 @@ def read_table(path: Path, root: Path | None = None) -> Manifest:
     Raises:
         DataError: no such file, a column missing, an unknown split, a path that leaves the root or stands twice.
     """
-    root = root or path.parent
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             columns = reader.fieldnames or []
-            missing = [name for name in REQUIRED if name not in columns]
-            if missing:
-                raise DataError(f"{path}: no column '{missing[0]}' (found: {', '.join(columns) or 'nothing'})")
-            samples = tuple(_sample(path, number, row) for number, row in enumerate(reader, start=2))
+            return from_rows(path, root or path.parent, columns, list(reader) if _has_required(columns) else [])
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV table: {error}") from error
+
+
+def _has_required(columns: Iterable[str]) -> bool:
+    return set(REQUIRED) <= set(columns)
+
+
+def from_rows(path: Path, root: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Manifest:
+    """Make a manifest of a table's rows; the first row stands in line 2.
+
+    Args:
+        path: the table, for messages.
+        root: the folder the paths are below.
+        columns: the table's.
+        rows: column to text.
+
+    Raises:
+        DataError: as for `read_table`.
+    """
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise DataError(f"{path}: no column '{missing[0]}' (found: {', '.join(columns) or 'nothing'})")
+    samples = tuple(_sample(path, number, row) for number, row in enumerate(rows, start=2))
     if not samples:
         raise DataError(f"{path}: the table has no rows, expected one for each photo")
     (most, count), *_ = Counter(sample.path for sample in samples).most_common(1)
@@ -142,7 +182,7 @@ def read_table(path: Path, root: Path | None = None) -> Manifest:
     return Manifest(root, samples, tuple(sorted({sample.label for sample in samples})))
 
 
-def _sample(table: Path, line: int, row: dict[str, str]) -> Sample:
+def _sample(table: Path, line: int, row: Mapping[str, str]) -> Sample:
     values = {name: (row.get(name) or "").strip() for name in COLUMNS}
     where = f"{table}, line {line}"
     if not values["path"] or not values["label"]:

@@ -70,7 +70,7 @@ def scan(
     rows: dict[str, list[object]] = {}
 
     def look(sample: Sample) -> list[object]:
-        return _look(manifest.path_of(sample), sample.path, memo.get(sample.path))
+        return _look(manifest, sample, memo.get(sample.path))
 
     # Pillow's decoders release the interpreter lock, so threads use every core.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -92,15 +92,18 @@ def _recall(path: Path) -> dict[str, list[object]]:
     return memo["photos"] if isinstance(memo, dict) and memo.get("version") == MEMO_VERSION else {}
 
 
-def _look(path: Path, name: str, known: list[object] | None) -> list[object]:
+def _look(manifest: Manifest, sample: Sample, known: list[object] | None) -> list[object]:
     """Return [size, modification time, hash, facts or None, reason]."""
+    name = sample.path
     try:
-        status = path.stat()
+        status = manifest.file_of(sample).stat()
         if known and known[:2] == [status.st_size, status.st_mtime_ns]:
             return known
-        data = path.read_bytes()
+        data = manifest.read_bytes(sample)
     except OSError as error:
         return [-1, -1, "", None, f"{name}: cannot be read ({error.strerror})"]
+    except DataError as error:
+        return [-1, -1, "", None, str(error)]
     key: list[object] = [status.st_size, status.st_mtime_ns, sha256(data).hexdigest()]
     try:
         return [*key, asdict(inspect_photo(data, name)), ""]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gonogo.data.cache import load_photo
+from gonogo.data.cache import load_sample
 from gonogo.data.geometry import Geometry
 from gonogo.data.manifest import Manifest, Sample
 from gonogo.errors import ExportError
@@ -28,9 +28,9 @@ def load_photos(manifest: Manifest, samples: list[Sample], geometry: Geometry) -
     """
     x, y, width, height = geometry.region
     return np.stack(
-        [load_photo(manifest.path_of(sample), geometry)[: y + height, : x + width] for sample in samples]
+        [load_sample(manifest, sample, geometry)[: y + height, : x + width] for sample in samples]
         if geometry.height is None
-        else [load_photo(manifest.path_of(sample), geometry) for sample in samples]
+        else [load_sample(manifest, sample, geometry) for sample in samples]
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gonogo.data.cache import reduced_pixels
-from gonogo.data.formats import read_dataset
+from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
 from gonogo.data.geometry import Colour, Geometry
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import Scan, scan
@@ -39,6 +39,9 @@ class DataOptions:
         val: share of the photos that are not test.
         test: share of all photos, where the data name no test set.
         skip_unreadable: go on without photos that cannot be decoded.
+        format: name of the data set's format.
+        task: "binary" for good and defect, "class" for the kinds.
+        mixed: what a photo with boxes of several classes is.
     """
 
     good: str | None = None
@@ -49,6 +52,14 @@ class DataOptions:
     val: float = 0.2
     test: float = 0.2
     skip_unreadable: bool = False
+    format: str | None = None
+    task: TaskName | None = None
+    mixed: MixedRule = "refuse"
+
+    @property
+    def reading(self) -> ReadOptions:
+        """What concerns the reading of labels."""
+        return ReadOptions(self.task, self.mixed)
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def prepare(
         DataError: the photos cannot be used as they are.
         UsageError: the options do not fit the photos.
     """
-    manifest = read_dataset(data)
+    manifest = read_dataset(data, options.format, options.reading)
     task = resolve_task(manifest.classes, options.good)
     scanned = scan(manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
     geometry = choose_geometry(scanned, options, default_colour)
@@ -157,7 +168,7 @@ def _common_size(
 
 
 def _notes(scanned: Scan, manifest: Manifest, task: Task, geometry: Geometry) -> tuple[str, ...]:
-    notes = []
+    notes = list(manifest.notes)
     if task.is_sorting:
         notes.append(
             f"no class of {len(task.classes)} reads as good: this sorts them; accuracy and per-class rates take the "

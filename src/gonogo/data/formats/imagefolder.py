@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from gonogo.data.formats import Format
+from gonogo.data.formats import DEFAULT_OPTIONS, Format, ReadOptions
+from gonogo.data.formats.inside import check_text
 from gonogo.data.manifest import Manifest, Sample
+from gonogo.data.records import record_of
 from gonogo.errors import DataError
 from gonogo.files import new_folder
 
@@ -25,12 +26,13 @@ SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".tif", ".tiff",
 LITTER = frozenset(("thumbs.db", "desktop.ini"))
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Say whether a file or folder is none of the data's."""
     return name.startswith((".", "__MACOSX")) or name.lower() in LITTER
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(p for p in path.iterdir() if p.is_dir() and not _is_hidden(p.name))
+    return sorted(p for p in path.iterdir() if p.is_dir() and not is_hidden(p.name))
 
 
 def photos_below(folder: Path) -> list[Path]:
@@ -40,13 +42,13 @@ def photos_below(folder: Path) -> list[Path]:
     """
     found: list[Path] = []
     for directory, names, files in os.walk(folder, followlinks=False):
-        names[:] = sorted(name for name in names if not _is_hidden(name))
+        names[:] = sorted(name for name in names if not is_hidden(name))
         found += [Path(directory, name) for name in sorted(files) if _is_photo(name)]
     return found
 
 
 def _is_photo(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES and not _is_hidden(name)
+    return Path(name).suffix.lower() in SUFFIXES and not is_hidden(name)
 
 
 def _class_folders(path: Path) -> list[tuple[str, Path]]:
@@ -83,7 +85,7 @@ def sniff(path: Path) -> float:
     return 0.6 if _folders(path) else 0.1 if photos_below(path) else 0.0
 
 
-def read(path: Path) -> Manifest:
+def read(path: Path, _options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
     """Read the folder. A class is a name that any split has; every split must hold photos of every class it names.
 
     Raises:
@@ -109,15 +111,36 @@ def write(manifest: Manifest, path: Path) -> None:
     """Copy the photos into a new folder, one sub-folder a class, below their split where they have one.
 
     Raises:
-        DataError: two photos would get the same name.
+        DataError: two photos would get the same name, or a class or photo one that would not be read again.
     """
+    is_split = any(sample.split for sample in manifest.samples)
+    for label in manifest.classes:
+        _check_folder_name(label, is_split)
     with new_folder(path) as folder:
         for sample in manifest.samples:
-            target = folder / sample.split / sample.label / Path(sample.path).name
+            target = folder / sample.split / sample.label / _file_name(sample)
             if target.exists():
                 raise DataError(f"two photos of class '{sample.label}' are called {target.name}; rename one")
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(manifest.path_of(sample), target)
+            target.write_bytes(manifest.read_bytes(sample))
 
 
-FORMAT = Format(sniff, read, write)
+def _check_folder_name(label: str, is_split: bool) -> None:
+    """Refuse a class whose folder would lie elsewhere, be passed over, or be taken for a split."""
+    check_text(label, "class")
+    taken = not is_split and label.lower() in SPLIT_NAMES
+    if Path(label).name != label or label == ".." or is_hidden(label) or taken:
+        raise DataError(f"the class '{label}' cannot be the name of a folder of photos; rename it")
+
+
+def _file_name(sample: Sample) -> str:
+    record = record_of(sample.path, sample.source)
+    if record is not None:
+        return f"{Path(record[0]).stem}_{record[1]:05d}.ppm"
+    name = Path(sample.path).name
+    if not _is_photo(name):
+        raise DataError(f"{sample.path}: does not end in .png, .jpg or the like, so it would be passed over; rename it")
+    return name
+
+
+FORMAT = Format(sniff, read, write, linked_folders=True)
