@@ -35,6 +35,9 @@ def run(
     format_: FormatName = None,
     task: TaskOption = None,
     mixed: Mixed = "refuse",
+    group_by: Annotated[
+        str | None, typer.Option(help="How names tell the part: photos a part, or a pattern such as '(\\d+)_view'.")
+    ] = None,
     crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
     reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
     colour: Annotated[str | None, typer.Option(help="What the network sees: grey or rgb.")] = None,
@@ -79,6 +82,7 @@ def run(
         raise missing_train_extra(error) from error
     options = DataOptions(
         good=good,
+        group_by=group_by,
         crop=parse_crop(crop) if crop else None,
         reduce=reduce,
         colour=colour,  # type: ignore[arg-type]  # checked above

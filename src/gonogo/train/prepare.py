@@ -12,6 +12,7 @@ import numpy as np
 from gonogo.data.cache import reduced_pixels
 from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
 from gonogo.data.geometry import Colour, Geometry
+from gonogo.data.groups import group_by
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import Scan, scan
 from gonogo.data.split import shared_content, split_manifest
@@ -42,6 +43,7 @@ class DataOptions:
         format: name of the data set's format.
         task: "binary" for good and defect, "class" for the kinds.
         mixed: what a photo with boxes of several classes is.
+        group_by: how file names tell the part: a number of photos a part, or a regular expression with brackets.
     """
 
     good: str | None = None
@@ -55,6 +57,7 @@ class DataOptions:
     format: str | None = None
     task: TaskName | None = None
     mixed: MixedRule = "refuse"
+    group_by: str | None = None
 
     @property
     def reading(self) -> ReadOptions:
@@ -107,6 +110,8 @@ def prepare(
         UsageError: the options do not fit the photos.
     """
     manifest = read_dataset(data, options.format, options.reading)
+    if options.group_by is not None:
+        manifest = group_by(manifest, options.group_by)
     task = resolve_task(manifest.classes, options.good)
     scanned = scan(manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
     geometry = choose_geometry(scanned, options, default_colour)
