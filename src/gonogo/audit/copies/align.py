@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gonogo.audit.copies.features import UNIT, Features, Int8Array, opencv
-from gonogo.types import BoolArray, Float32Array, Float64Array, Int64Array
+from gonogo.types import BoolArray, Float32Array, Float64Array, Int64Array, UInt8Array
 
 MATCHES = 24  # of a pair of photos
 FINE_ANGLES = 64
@@ -20,7 +20,7 @@ NEAR = 4.0  # working pixels
 STRETCH = 0.12  # more, for each pixel between the two blobs: the scale is not known yet
 TURN = 0.5  # radians by which two matches of one movement may differ
 CHUNK = 256  # pairs
-LEVELS = ((4, 6), (2, 4))  # reduction, most iterations
+LEVELS = ((4, 6, 0.3), (2, 4, 0.5))  # reduction, most iterations, least correlation
 LEAST_SCALE, MOST_SCALE = 0.7, 1.4
 Complex = npt.NDArray[np.complex64]
 
@@ -129,25 +129,42 @@ def _matrices(a: Complex, b: Complex, flip: BoolArray) -> Float64Array:
 
 @dataclass(frozen=True)
 class Layer:
-    """One reduction of a photo for refinement: values (h, w) float32 and weights (h, w) float32, 0 where filled."""
+    """One reduction of a photo's local contrast.
+
+    Attributes:
+        values: (h, w) float32.
+        known: (h, w) uint8, 1 where the photo knows the value, 0 where it was filled and along the border.
+    """
 
     values: Float32Array
-    weight: Float32Array | None
+    known: UInt8Array
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        height, width = self.values.shape
+        return width, height
+
+
+def known(local: Int8Array) -> UInt8Array:
+    """Return (h, w) uint8, 1 where a photo's local contrast is known, 0 where it was filled and along the border."""
+    result = (local != -128).astype(np.uint8)
+    result[:, [0, -1]] = 0
+    result[[0, -1]] = 0
+    return result
 
 
 def layers(local: Int8Array) -> list[Layer]:
     """Return the reductions of one photo's local contrast, coarse first."""
     cv2 = opencv()
     values = local.astype(np.float32) / np.float32(UNIT)
-    weight = None
-    if (local == -128).any():
-        weight = (local != -128).astype(np.float32)
-        values *= weight
+    mask = known(local)
+    values[local == -128] = 0
     result = []
-    for reduction, _ in LEVELS:
+    for reduction, _, _ in LEVELS:
         size = (max(8, local.shape[1] // reduction), max(8, local.shape[0] // reduction))
         small = cv2.GaussianBlur(cv2.resize(values, size, interpolation=cv2.INTER_AREA), (5, 5), 1.0)
-        result.append(Layer(small, None if weight is None else cv2.resize(weight, size, interpolation=cv2.INTER_AREA)))
+        result.append(Layer(small, cv2.resize(mask, size, interpolation=cv2.INTER_AREA)))
     return result
 
 
@@ -164,12 +181,12 @@ def refine(matrix: Float64Array, target: list[Layer], source: list[Layer]) -> tu
     """
     back = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))  # target to source
     score = -1.0
-    for (reduction, most), goal, given in zip(LEVELS, target, source, strict=True):
+    for (reduction, most, least), goal, given in zip(LEVELS, target, source, strict=True):
         change = np.array([[1 / reduction, 0, 0.5 / reduction - 0.5], [0, 1 / reduction, 0.5 / reduction - 0.5]])
         scale = np.vstack([change, [0, 0, 1]])
         small, score = _steps(scale @ back @ np.linalg.inv(scale), goal, given, most)
         back = np.linalg.inv(scale) @ small @ scale
-        if score < 0.15 or not _sane(back):
+        if score < least or not _sane(back):
             return matrix, -1.0
     return np.linalg.inv(back)[:2], score
 
@@ -188,7 +205,7 @@ def _steps(back: Float64Array, goal: Layer, given: Layer, most: int) -> tuple[Fl
     gx, gy = _gradients(goal.values, cv2)
     best, best_score = back, -1.0
     for step in range(most + 1):
-        moved, weight = warp(given, back, (width, height), goal.weight, cv2)
+        moved, weight = warp(given, back, goal, cv2)
         score = correlation(goal.values, moved, weight)
         if score > best_score:
             best, best_score = back, score
@@ -202,7 +219,7 @@ def _steps(back: Float64Array, goal: Layer, given: Layer, most: int) -> tuple[Fl
         error = ((goal.values - moved) * weight).reshape(-1)
         normal = jacobian @ jacobian.T * 0.5
         delta = np.linalg.solve(normal + np.eye(6) * (1e-3 * np.trace(normal) / 6 + 1e-6), jacobian @ error)
-        if np.abs(delta).max() < 0.01:
+        if np.abs(delta).max() < 0.03:
             break
         a, b, c, d, e, f = (float(value) for value in np.clip(delta, -4, 4))
         centre = half - 0.5
@@ -227,15 +244,13 @@ def _gradients(values: Float32Array, cv2: Any) -> tuple[Float32Array, Float32Arr
 
 
 def warp(
-    given: Layer, back: Float64Array, size: tuple[int, int], also: Float32Array | None, cv2: Any
+    given: Layer, back: Float64Array, goal: Layer, cv2: Any
 ) -> tuple[Float32Array, Float32Array]:
     """Return the source seen in the target's frame, and where both are known (as weights)."""
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(given.values, back[:2], size, flags=flags)
-    known = np.ones(given.values.shape, dtype=np.float32) if given.weight is None else given.weight
-    weight = cv2.warpAffine(known, back[:2], size, flags=flags)
-    weight = (weight > 0.99).astype(np.float32)
-    return moved, weight if also is None else weight * (also > 0.99)
+    moved = cv2.warpAffine(given.values, back[:2], goal.size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    weight = cv2.warpAffine(given.known, back[:2], goal.size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+    weight &= goal.known
+    return moved, weight.astype(np.float32)
 
 
 def correlation(a: Float32Array, b: Float32Array, weight: Float32Array) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gonogo.audit.copies.candidates import CANDIDATES, candidates, describe
-from gonogo.audit.copies.decide import Evidence, Finding
+from gonogo.audit.copies.decide import Finding
 from gonogo.audit.copies.features import Photos, extract
 from gonogo.audit.copies.groups import Forest, Tester
 from gonogo.types import Float64Array, Int64Array
@@ -50,11 +50,6 @@ class Copies:
     confidence: Float64Array
 
 
-def accept(seen: Evidence) -> bool:
-    """Judge one pair."""
-    return seen.won >= 0.9 and seen.blocks >= 10 and seen.median >= 0.2
-
-
 def find_copies(
     photos: Photos,
     n: int,
@@ -72,7 +67,7 @@ def find_copies(
     everyone = np.arange(n)
     for rank in range(CANDIDATES):
         there = best[:, rank] >= 0
-        tester.test(everyone[there], best[there, rank], forest, accept)
+        tester.test(everyone[there], best[there, rank], forest)
     second(tester, forest, seed, threads)
     return Copies((), forest.names(), np.ones(n))
 
@@ -85,4 +80,4 @@ def second(tester: Tester, forest: Forest, seed: int, threads: int | None) -> No
     best, _ = candidates(tester.descriptors, queries=chosen, base=chosen, threads=threads, seed=seed)
     for rank in range(CANDIDATES):
         there = best[:, rank] >= 0
-        tester.test(chosen[there], best[there, rank], forest, accept)
+        tester.test(chosen[there], best[there, rank], forest)

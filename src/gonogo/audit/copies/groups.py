@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
 
 from gonogo.audit.copies.align import Layer, guess, layers, refine
-from gonogo.audit.copies.decide import Evidence, Finding, evidence, full
+from gonogo.audit.copies.decide import Finding, detail, evidence, score
 from gonogo.audit.copies.features import Features
 from gonogo.types import Float32Array, Float64Array, Int64Array
 
-LEAST_INLIERS = 4
+LEAST_INLIERS = 5
+SURE_INLIERS = 12  # with so many the similarity is tried as it is
+SURE_SCORE = 3.0  # and taken without refinement if it fits so well
+TRIES = 3  # pairs of photos tested between two groups before they count as different
 BATCH = 64  # pairs tested between two looks at the groups; fixed, so that threads do not change the answer
-KEPT = 2000  # photos whose layers stay in memory
+KEPT = 800  # photos whose layers stay in memory
 
 
 class Forest:
@@ -58,7 +60,7 @@ class Layers:
                 self._kept.move_to_end(index)
                 return self._kept[index]
         local = self._features.local[index]
-        made = (layers(local), full(local))
+        made = (layers(local), detail(local))
         with self._lock:
             self._kept[index] = made
             while len(self._kept) > KEPT:
@@ -79,9 +81,10 @@ class Tester:
         self.features, self.descriptors, self.threads = features, descriptors, threads
         self.findings: list[Finding] = []
         self._layers = Layers(features)
+        self._failed: Counter[tuple[int, int]] = Counter()
         self._seen: set[tuple[int, int]] = set()
 
-    def test(self, i: Int64Array, j: Int64Array, forest: Forest, accept: Callable[[Evidence], bool]) -> int:
+    def test(self, i: Int64Array, j: Int64Array, forest: Forest) -> int:
         """Judge pairs not judged before and join those accepted; pairs joined meanwhile are passed over.
 
         Returns:
@@ -94,14 +97,25 @@ class Tester:
         joins = 0
         with ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, len(pairs), BATCH):
-                batch = [p for p in pairs[start : start + BATCH] if forest.find(p[0]) != forest.find(p[1])]
+                batch = [p for p in pairs[start : start + BATCH] if self._worth(p[0], p[1], forest)]
                 for found in pool.map(self._judge, batch):
                     if found is None:
                         continue
                     self.findings.append(found)
-                    if accept(found.evidence):
+                    if found.score > 0:
                         joins += forest.join(found.i, found.j)
+                    else:
+                        self._failed[self._sides(found.i, found.j, forest)] += 1
         return joins
+
+    def _worth(self, i: int, j: int, forest: Forest) -> bool:
+        a, b = self._sides(i, j, forest)
+        return a != b and self._failed[a, b] < TRIES
+
+    @staticmethod
+    def _sides(i: int, j: int, forest: Forest) -> tuple[int, int]:
+        a, b = forest.find(i), forest.find(j)
+        return min(a, b), max(a, b)
 
     def _fresh(self, i: Int64Array, j: Int64Array, forest: Forest) -> Int64Array:
         fresh = []
@@ -115,8 +129,14 @@ class Tester:
     def _judge(self, pair: tuple[int, int, Float64Array, int]) -> Finding | None:
         i, j, matrix, inliers = pair
         (small_i, full_i), (small_j, full_j) = self._layers[i], self._layers[j]
-        refined, score = refine(matrix, small_i, small_j)
-        if score < 0:
-            return None
-        seen = evidence(refined, full_i, full_j)
-        return None if seen is None else Finding(i, j, refined, inliers, seen)
+        if inliers >= SURE_INLIERS:
+            found = self._finding(i, j, matrix, inliers, full_i, full_j)
+            if found is not None and found.score > SURE_SCORE:
+                return found
+        refined, fit = refine(matrix, small_i, small_j)
+        return None if fit < 0 else self._finding(i, j, refined, inliers, full_i, full_j)
+
+    @staticmethod
+    def _finding(i: int, j: int, matrix: Float64Array, inliers: int, target: Layer, source: Layer) -> Finding | None:
+        seen = evidence(matrix, target, source)
+        return None if seen is None else Finding(i, j, matrix, inliers, seen, score(inliers, seen))
