@@ -151,7 +151,7 @@ def known(local: Int8Array) -> UInt8Array:
     result = (local != -128).astype(np.uint8)
     result[:, [0, -1]] = 0
     result[[0, -1]] = 0
-    return result
+    return np.asarray(result, dtype=np.uint8)
 
 
 def layers(local: Int8Array) -> list[Layer]:
@@ -243,9 +243,7 @@ def _gradients(values: Float32Array, cv2: Any) -> tuple[Float32Array, Float32Arr
     return gx, cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
 
 
-def warp(
-    given: Layer, back: Float64Array, goal: Layer, cv2: Any
-) -> tuple[Float32Array, Float32Array]:
+def warp(given: Layer, back: Float64Array, goal: Layer, cv2: Any) -> tuple[Float32Array, Float32Array]:
     """Return the source seen in the target's frame, and where both are known (as weights)."""
     moved = cv2.warpAffine(given.values, back[:2], goal.size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     weight = cv2.warpAffine(given.known, back[:2], goal.size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)

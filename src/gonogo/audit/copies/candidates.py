@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ PCA_SAMPLE = 20_000
 NEIGHBOURS = 16  # of each descriptor
 PROBES = 4
 CANDIDATES = 12  # of each photo
+LEAST_VOTES = 0.6  # of a pair worth testing
 CHUNK = 512  # photos
 
 
@@ -27,10 +29,9 @@ def faiss() -> ModuleType:
         MissingExtraError: it is not installed.
     """
     try:
-        import faiss as module
+        return import_module("faiss")
     except ImportError as error:
         raise MissingExtraError("faiss-cpu", "train") from error
-    return module
 
 
 def spectra(patches: Int8Array) -> Float32Array:
@@ -69,7 +70,6 @@ def candidates(
     *,
     queries: Int64Array | None = None,
     base: Int64Array | None = None,
-    threads: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Int64Array, Float32Array]:
@@ -79,7 +79,6 @@ def candidates(
         descriptors: (N, BLOBS, COMPONENTS).
         queries: indices of the photos to look for; all unless given.
         base: indices of the photos to look among; all unless given.
-        threads: of the search.
         seed: of the index's cells.
         progress: called with how many queries are done, and of how many.
 
@@ -95,7 +94,7 @@ def candidates(
     owner = np.repeat(base, present.sum(axis=1))
     if len(owner) < 2 or not len(queries):
         return best, votes
-    index = _index(np.ascontiguousarray(descriptors[base][present]), threads, seed)
+    index = _index(np.ascontiguousarray(descriptors[base][present]), seed)
     for start in range(0, len(queries), CHUNK):
         chunk = queries[start : start + CHUNK]
         best[start : start + CHUNK], votes[start : start + CHUNK] = _vote(index, descriptors, chunk, owner, n)
@@ -104,11 +103,9 @@ def candidates(
     return best, votes
 
 
-def _index(vectors: Float32Array, threads: int | None, seed: int) -> Any:
+def _index(vectors: Float32Array, seed: int) -> Any:
     library = faiss()
-    if threads:
-        library.omp_set_num_threads(threads)
-    cells = int(min(4096, max(1, len(vectors) // 39, 0), 4 * np.sqrt(len(vectors))))
+    cells = int(min(max(1, len(vectors) // 39), 4 * np.sqrt(len(vectors))))
     quantizer = library.IndexFlatL2(COMPONENTS)
     index = library.IndexIVFFlat(quantizer, COMPONENTS, cells)
     index.own_fields = True

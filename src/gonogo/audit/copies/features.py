@@ -196,7 +196,8 @@ def _polar(contrast: Float32Array, points: Float32Array, cv2: Any) -> Int8Array:
     values = cv2.remap(
         blurred, where[..., 0], where[..., 1], interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
-    return np.clip(np.rint(values * UNIT), -127, 127).astype(np.int8).reshape(-1, RINGS, ANGLES)
+    stored = np.clip(np.rint(values * UNIT), -127, 127).astype(np.int8)
+    return np.asarray(stored.reshape(-1, RINGS, ANGLES), dtype=np.int8)
 
 
 def _ring_offsets() -> Float32Array:

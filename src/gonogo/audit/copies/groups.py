@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from gonogo.audit.copies.align import Layer, guess, layers, refine
+from gonogo.audit.copies.align import guess, layers, refine
 from gonogo.audit.copies.decide import Finding, detail, evidence, score
 from gonogo.audit.copies.features import Features
 from gonogo.types import Float32Array, Float64Array, Int64Array
 
 LEAST_INLIERS = 5
 SURE_INLIERS = 12  # with so many the similarity is tried as it is
+CLEAR_SCORE = 1.5  # joins two groups of `LARGE` photos or more by itself
+LARGE = 3
 SURE_SCORE = 3.0  # and taken without refinement if it fits so well
 TRIES = 3  # pairs of photos tested between two groups before they count as different
 BATCH = 64  # pairs tested between two looks at the groups; fixed, so that threads do not change the answer
-KEPT = 800  # photos whose layers stay in memory
+KEPT = 400  # photos whose layers stay in memory
+
+T = TypeVar("T")
 
 
 class Forest:
@@ -26,6 +32,7 @@ class Forest:
 
     def __init__(self, n: int) -> None:
         self._parent = list(range(n))
+        self._size = [1] * n
 
     def find(self, item: int) -> int:
         """Return the name of an item's set."""
@@ -37,30 +44,40 @@ class Forest:
     def join(self, a: int, b: int) -> bool:
         """Make one set of two; False where they were one already."""
         a, b = sorted((self.find(a), self.find(b)))
+        if a == b:
+            return False
         self._parent[b] = a
-        return a != b
+        self._size[a] += self._size[b]
+        return True
+
+    def size(self, item: int) -> int:
+        """Return how many items the set of an item has."""
+        return self._size[self.find(item)]
 
     def names(self) -> Int64Array:
         """Return (n,) int64, the name of each item's set."""
         return np.array([self.find(item) for item in range(len(self._parent))], dtype=np.int64)
 
 
-class Layers:
-    """The layers of the photos used last."""
+class Recent(Generic[T]):
+    """What was made last for each photo, made again when it is asked for after a while.
 
-    def __init__(self, features: Features) -> None:
-        self._features = features
-        self._kept: OrderedDict[int, tuple[list[Layer], Layer]] = OrderedDict()
+    Args:
+        make: from a photo's index.
+    """
+
+    def __init__(self, make: Callable[[int], T]) -> None:
+        self._make = make
+        self._kept: OrderedDict[int, T] = OrderedDict()
         self._lock = Lock()
 
-    def __getitem__(self, index: int) -> tuple[list[Layer], Layer]:
-        """Return the reductions of a photo, and its full working size."""
+    def __getitem__(self, index: int) -> T:
+        """Return what belongs to a photo."""
         with self._lock:
             if index in self._kept:
                 self._kept.move_to_end(index)
                 return self._kept[index]
-        local = self._features.local[index]
-        made = (layers(local), detail(local))
+        made = self._make(index)
         with self._lock:
             self._kept[index] = made
             while len(self._kept) > KEPT:
@@ -80,8 +97,10 @@ class Tester:
     def __init__(self, features: Features, descriptors: Float32Array, threads: int | None) -> None:
         self.features, self.descriptors, self.threads = features, descriptors, threads
         self.findings: list[Finding] = []
-        self._layers = Layers(features)
+        self._layers = Recent(lambda index: layers(features.local[index]))
+        self._details = Recent(lambda index: detail(features.local[index]))
         self._failed: Counter[tuple[int, int]] = Counter()
+        self._weak: Counter[tuple[int, int]] = Counter()
         self._seen: set[tuple[int, int]] = set()
 
     def test(self, i: Int64Array, j: Int64Array, forest: Forest) -> int:
@@ -91,6 +110,8 @@ class Tester:
             How many joins were made.
         """
         fresh = self._fresh(i, j, forest)
+        if not len(fresh):
+            return 0
         guessed = guess(self.features, self.descriptors, i[fresh], j[fresh])
         order = [int(p) for p in np.argsort(-guessed.inliers, kind="stable") if guessed.inliers[p] >= LEAST_INLIERS]
         pairs = [(int(i[fresh[p]]), int(j[fresh[p]]), guessed.matrix[p], int(guessed.inliers[p])) for p in order]
@@ -102,15 +123,24 @@ class Tester:
                     if found is None:
                         continue
                     self.findings.append(found)
-                    if found.score > 0:
-                        joins += forest.join(found.i, found.j)
-                    else:
-                        self._failed[self._sides(found.i, found.j, forest)] += 1
+                    joins += self._settle(found, forest)
         return joins
 
     def _worth(self, i: int, j: int, forest: Forest) -> bool:
         a, b = self._sides(i, j, forest)
         return a != b and self._failed[a, b] < TRIES
+
+    def _settle(self, found: Finding, forest: Forest) -> bool:
+        """Join the groups of a pair; two larger groups need a clear pair, or a second one that agrees."""
+        sides = self._sides(found.i, found.j, forest)
+        if found.score <= 0:
+            self._failed[sides] += 1
+            return False
+        if found.score < CLEAR_SCORE and min(forest.size(found.i), forest.size(found.j)) >= LARGE:
+            self._weak[sides] += 1
+            if self._weak[sides] < 2:
+                return False
+        return forest.join(found.i, found.j)
 
     @staticmethod
     def _sides(i: int, j: int, forest: Forest) -> tuple[int, int]:
@@ -128,15 +158,13 @@ class Tester:
 
     def _judge(self, pair: tuple[int, int, Float64Array, int]) -> Finding | None:
         i, j, matrix, inliers = pair
-        (small_i, full_i), (small_j, full_j) = self._layers[i], self._layers[j]
         if inliers >= SURE_INLIERS:
-            found = self._finding(i, j, matrix, inliers, full_i, full_j)
+            found = self._finding(i, j, matrix, inliers)
             if found is not None and found.score > SURE_SCORE:
                 return found
-        refined, fit = refine(matrix, small_i, small_j)
-        return None if fit < 0 else self._finding(i, j, refined, inliers, full_i, full_j)
+        refined, fit = refine(matrix, self._layers[i], self._layers[j])
+        return None if fit < 0 else self._finding(i, j, refined, inliers)
 
-    @staticmethod
-    def _finding(i: int, j: int, matrix: Float64Array, inliers: int, target: Layer, source: Layer) -> Finding | None:
-        seen = evidence(matrix, target, source)
+    def _finding(self, i: int, j: int, matrix: Float64Array, inliers: int) -> Finding | None:
+        seen = evidence(matrix, self._details[i], self._details[j])
         return None if seen is None else Finding(i, j, matrix, inliers, seen, score(inliers, seen))
