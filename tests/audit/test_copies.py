@@ -15,13 +15,12 @@ pytest.importorskip("faiss")
 pytest.importorskip("scipy")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from helpers_copies import compress, make_planted, precision_recall
-
 from gonogo.audit.copies import Copies, find_copies
 from gonogo.audit.copies.groups import Forest
 from gonogo.data.synthetic import render_photo, write_castings
 from gonogo.errors import MissingExtraError
 from gonogo.types import Int64Array, UInt8Array
+from helpers_copies import compress, make_planted, precision_recall
 
 SIZE = 150
 
@@ -143,7 +142,13 @@ def test_nothing_and_next_to_nothing() -> None:
 
 
 def test_sizes_may_differ() -> None:
-    photos = [_texture(1, 200), _texture(2, 120), _texture(1, 200)[:, :150], _texture(3, 900), np.zeros((9, 300), np.uint8)]
+    photos = [
+        _texture(1, 200),
+        _texture(2, 120),
+        _texture(1, 200)[:, :150],
+        _texture(3, 900),
+        np.zeros((9, 300), np.uint8),
+    ]
     assert _find(photos).groups.tolist() == [0, 1, 0, 2, 3]
 
 

@@ -18,7 +18,7 @@ PCA_SAMPLE = 20_000
 NEIGHBOURS = 16  # of each descriptor
 PROBES = 4
 CANDIDATES = 12  # of each photo
-LEAST_VOTES = 0.6  # of a pair worth testing
+LEAST_VOTES = 0.5  # of a pair worth testing
 CHUNK = 512  # photos
 
 
@@ -70,6 +70,7 @@ def candidates(
     *,
     queries: Int64Array | None = None,
     base: Int64Array | None = None,
+    most: int = CANDIDATES,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Int64Array, Float32Array]:
@@ -79,17 +80,18 @@ def candidates(
         descriptors: (N, BLOBS, COMPONENTS).
         queries: indices of the photos to look for; all unless given.
         base: indices of the photos to look among; all unless given.
+        most: candidates of each photo.
         seed: of the index's cells.
         progress: called with how many queries are done, and of how many.
 
     Returns:
-        (Q, CANDIDATES) int64 photo indices, best first, -1 where there are fewer; (Q, CANDIDATES) float32 votes.
+        (Q, most) int64 photo indices, best first, -1 where there are fewer; (Q, most) float32 votes.
     """
     n = len(descriptors)
     queries = np.arange(n) if queries is None else queries
     base = np.arange(n) if base is None else base
-    best = np.full((len(queries), CANDIDATES), -1, dtype=np.int64)
-    votes = np.zeros((len(queries), CANDIDATES), dtype=np.float32)
+    best = np.full((len(queries), most), -1, dtype=np.int64)
+    votes = np.zeros((len(queries), most), dtype=np.float32)
     present = ~np.isnan(descriptors[base, :, 0])
     owner = np.repeat(base, present.sum(axis=1))
     if len(owner) < 2 or not len(queries):
@@ -97,7 +99,7 @@ def candidates(
     index = _index(np.ascontiguousarray(descriptors[base][present]), seed)
     for start in range(0, len(queries), CHUNK):
         chunk = queries[start : start + CHUNK]
-        best[start : start + CHUNK], votes[start : start + CHUNK] = _vote(index, descriptors, chunk, owner, n)
+        best[start : start + CHUNK], votes[start : start + CHUNK] = _vote(index, descriptors, chunk, owner, most)
         if progress:
             progress(min(start + CHUNK, len(queries)), len(queries))
     return best, votes
@@ -121,13 +123,14 @@ def _index(vectors: Float32Array, seed: int) -> Any:
 
 
 def _vote(
-    index: Any, descriptors: Float32Array, chunk: Int64Array, owner: Int64Array, n: int
+    index: Any, descriptors: Float32Array, chunk: Int64Array, owner: Int64Array, most: int
 ) -> tuple[Int64Array, Float32Array]:
     """Let every blob vote once for each photo among its neighbours, close ones more than distant ones."""
+    n = len(descriptors)
     present = ~np.isnan(descriptors[chunk, :, 0])
     asking = np.repeat(np.arange(len(chunk)), present.sum(axis=1))
-    best = np.full((len(chunk), CANDIDATES), -1, dtype=np.int64)
-    votes = np.zeros((len(chunk), CANDIDATES), dtype=np.float32)
+    best = np.full((len(chunk), most), -1, dtype=np.int64)
+    votes = np.zeros((len(chunk), most), dtype=np.float32)
     if not len(asking):
         return best, votes
     distance, found = index.search(np.ascontiguousarray(descriptors[chunk][present]), NEIGHBOURS + 1)
@@ -140,7 +143,7 @@ def _vote(
     order = np.lexsort((unique, -total, unique // n))
     query = unique[order] // n
     rank = np.arange(len(order)) - np.searchsorted(query, query)
-    keep = rank < CANDIDATES
+    keep = rank < most
     best[query[keep], rank[keep]] = unique[order][keep] % n
     votes[query[keep], rank[keep]] = total[order][keep]
     return best, votes

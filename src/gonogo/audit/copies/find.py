@@ -17,7 +17,7 @@ from gonogo.audit.copies.groups import Forest, Tester
 from gonogo.errors import MissingExtraError
 from gonogo.types import Float32Array, Float64Array, Int64Array
 
-REPRESENTATIVES = 3  # of each group, in the second search
+REPRESENTATIVES = 5  # of each group, in the second search
 CROWDED = 3  # candidates that do not count in the second search, for a photo to be searched again
 Progress = Callable[[int, int], None]
 
@@ -140,8 +140,18 @@ def _search_again(tester: Tester, forest: Forest, descriptors: Float32Array, bes
     counts[chosen] = True
     crowded = ((best >= 0) & ~counts[best]).sum(axis=1) >= CROWDED
     queries = chosen[crowded[chosen]]
-    again, votes = candidates(descriptors, queries=queries, base=chosen, seed=seed)
-    _test_all(tester, forest, queries, again, votes, None)
+    again, votes = candidates(descriptors, queries=queries, base=chosen, most=4 * CANDIDATES, seed=seed)
+    _test_all(tester, forest, queries, *_few_of_each_group(again, votes, names), None)
+
+
+def _few_of_each_group(best: Int64Array, votes: Float32Array, names: Int64Array) -> tuple[Int64Array, Float32Array]:
+    """Keep of each row's candidates (Q, M) the first two of each group, and at most `CANDIDATES`; others become -1."""
+    group = np.where(best >= 0, names[best], -1)
+    earlier = np.tril(group[:, :, None] == group[:, None, :], -1).sum(axis=2)
+    kept = (best >= 0) & (earlier < 2)
+    order = np.argsort(~kept, axis=1, kind="stable")[:, :CANDIDATES]
+    chosen = np.take_along_axis(np.where(kept, best, -1), order, axis=1)
+    return chosen, np.take_along_axis(votes, order, axis=1)
 
 
 def _result(findings: list[Finding], features: Features, forest: Forest, n: int) -> Copies:
