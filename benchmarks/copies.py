@@ -115,8 +115,8 @@ def casting() -> bool:
     groups, seconds = timed(photos)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"  {'public castings':34} {len(photos):6,} photos: {len(np.unique(groups))} groups, {seconds:.1f} s (asked 20), "
-        f"peak {peak:.0f} MB with the photos"
+        f"  {'public castings':34} {len(photos):6,} photos: {len(np.unique(groups))} groups, {seconds:.1f} s "
+        f"(asked 20), peak {peak:.0f} MB with the photos"
     )
     return seconds <= 20
 
