@@ -1,0 +1,1 @@
+"""Checks of the photos before anything is trained: one check per file."""

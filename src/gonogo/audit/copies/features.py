@@ -1,0 +1,207 @@
+"""What is kept of every photo: its local contrast at a working size, and blobs with a small polar patch around each.
+
+A polar patch turns a rotation of the photo into a shift along its angles and a mirroring into a reversal, so the
+magnitudes of its Fourier transform along the angles know neither.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gonogo.errors import MissingExtraError
+from gonogo.types import Float32Array, UInt8Array
+
+Int8Array = npt.NDArray[np.int8]
+Photos = Sequence[UInt8Array] | Callable[[int], UInt8Array]
+
+WORKING_SIDE = 200  # pixels, the square root of the area that larger photos are reduced to
+LEAST_SIDE = 96  # smaller photos are enlarged to it
+MARGIN = 0.25  # a photo this much larger than the rest gets a factor of its own
+LOCAL_SIGMA = 6.0  # working pixels: what counts as local
+FLOOR = 3.0  # grey levels added to the local deviation, so that flat areas stay flat
+UNIT = 32.0  # local contrast 1 is stored as this integer
+BLACK = 8  # grey levels: a border at most this bright may be fill
+BLOBS = 32
+RINGS = 6
+ANGLES = 32
+RADII = (3.0, 15.0)  # working pixels, innermost and outermost ring
+FREQUENCIES = 9  # of the angles, 0 included
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of N photos.
+
+    Attributes:
+        local: N arrays (h, w) int8, local contrast in 1 / `UNIT`; -128 where the photo was filled with black.
+        factor: (N,) working pixels per photo pixel.
+        points: (N, BLOBS, 2) float32, x and y in working pixels; nan where there are fewer blobs.
+        patches: (N, BLOBS, RINGS, ANGLES) int8, the polar patches in 1 / `UNIT`.
+    """
+
+    local: list[Int8Array]
+    factor: npt.NDArray[np.float64]
+    points: Float32Array
+    patches: Int8Array
+
+
+def opencv() -> ModuleType:
+    """Return the module cv2.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingExtraError("opencv-python-headless", "train") from error
+    return cv2
+
+
+def getter(photos: Photos) -> Callable[[int], UInt8Array]:
+    """Return a function from an index to a photo."""
+    return photos if callable(photos) else photos.__getitem__
+
+
+def extract(
+    photos: Photos, n: int, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+) -> Features:
+    """Compute the features of every photo.
+
+    Args:
+        photos: grey photos (H, W), as a sequence or a function of the index.
+        n: how many.
+        threads: how many photos are worked on at a time.
+        progress: called with how many are done, and of how many.
+    """
+    opencv()
+    get = getter(photos)
+    factor = _factors(get, n)
+    points = np.full((n, BLOBS, 2), np.nan, dtype=np.float32)
+    patches = np.zeros((n, BLOBS, RINGS, ANGLES), dtype=np.int8)
+
+    def one(index: int) -> Int8Array:
+        local, found, polar = _photo(get(index), float(factor[index]))
+        points[index, : len(found)] = found
+        patches[index, : len(found)] = polar
+        return local
+
+    local: list[Int8Array] = []
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for result in pool.map(one, range(n)):
+            local.append(result)
+            if progress:
+                progress(len(local), n)
+    return Features(local, factor, points, patches)
+
+
+def _factors(get: Callable[[int], UInt8Array], n: int) -> npt.NDArray[np.float64]:
+    """One factor for the whole set, so that crops of one photo keep their scale, but for photos far too large."""
+    sides = np.array([np.sqrt(float(np.prod(get(index).shape[:2]))) for index in range(n)])
+    usual = float(np.median(sides)) if n else 1.0
+    factor = min(1.0, WORKING_SIDE / usual) if usual >= LEAST_SIDE else LEAST_SIDE / max(usual, 1.0)
+    largest = factor * usual * 3
+    return np.where(sides * factor > largest, largest / np.maximum(sides, 1), factor)
+
+
+def _photo(photo: UInt8Array, factor: float) -> tuple[Int8Array, Float32Array, Int8Array]:
+    cv2 = opencv()
+    grey = np.ascontiguousarray(photo, dtype=np.uint8)
+    if factor != 1:
+        size = tuple(max(8, round(side * factor)) for side in grey.shape[1::-1])
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    valid = _valid(grey, cv2)
+    contrast = local_contrast(grey, valid, cv2)
+    points = _blobs(contrast, valid, cv2)
+    polar = _polar(contrast, points, cv2)
+    stored = np.clip(np.rint(contrast * UNIT), -127, 127).astype(np.int8)
+    if valid is not None:
+        stored[valid == 0] = -128
+    return stored, points, polar
+
+
+def _valid(grey: UInt8Array, cv2: Any) -> UInt8Array | None:
+    """Return a mask (h, w) that is 0 in black areas that touch the border; None where there are none."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    dark_share = float((border <= BLACK).mean())
+    if dark_share < 0.02:
+        return None
+    dark = (grey <= BLACK).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=4)
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= 0.002 * grey.size)
+    fill = np.intersect1d(np.setdiff1d(edge, [0]), large)
+    if not len(fill):
+        return None
+    mask = np.isin(labels, fill).astype(np.uint8)
+    if mask.mean() > 0.7:
+        return None
+    return np.asarray(1 - cv2.dilate(mask, np.ones((5, 5), np.uint8)), dtype=np.uint8)
+
+
+def local_contrast(grey: UInt8Array, valid: UInt8Array | None, cv2: Any) -> Float32Array:
+    """Return (h, w) float32: each pixel against mean and deviation of its surroundings; 0 where not valid."""
+    height, width = grey.shape
+    quarter = (max(2, width // 4), max(2, height // 4))
+    smooth = cv2.GaussianBlur(grey.astype(np.float32), (5, 5), 0.9)
+    weight = None if valid is None else valid.astype(np.float32)
+
+    def surroundings(values: Float32Array) -> Any:
+        small = cv2.resize(values, quarter, interpolation=cv2.INTER_AREA)
+        return cv2.GaussianBlur(small, (0, 0), LOCAL_SIGMA / 4, borderType=cv2.BORDER_REFLECT_101)
+
+    def enlarge(values: Float32Array) -> Any:
+        return cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    share = None if weight is None else np.maximum(surroundings(weight), 1e-3)
+    mean = surroundings(smooth if weight is None else smooth * weight)
+    centred = smooth - enlarge(mean if share is None else mean / share)
+    if weight is not None:
+        centred *= weight
+    variance = surroundings(centred * centred)
+    deviation = np.sqrt(variance if share is None else variance / share)
+    return np.asarray(centred / (enlarge(deviation) + np.float32(FLOOR)), dtype=np.float32)
+
+
+def _blobs(contrast: Float32Array, valid: UInt8Array | None, cv2: Any) -> Float32Array:
+    """Return up to `BLOBS` places (x, y) where a difference of Gaussians peaks, the strongest first."""
+    fine = cv2.GaussianBlur(contrast, (0, 0), 1.6)
+    response = np.abs(fine - cv2.GaussianBlur(contrast, (0, 0), 3.2))
+    peak = response >= cv2.dilate(response, np.ones((7, 7), np.uint8))
+    edge = max(2, min(10, min(contrast.shape) // 8))
+    inside = np.zeros(contrast.shape, dtype=bool)
+    inside[edge:-edge, edge:-edge] = True
+    if valid is not None:
+        inside &= cv2.erode(valid, np.ones((9, 9), np.uint8)) > 0
+    rows, columns = np.nonzero(peak & inside & (response > 0.05))
+    order = np.argsort(-response[rows, columns], kind="stable")[:BLOBS]
+    return np.stack([columns[order], rows[order]], axis=1).astype(np.float32)
+
+
+def _polar(contrast: Float32Array, points: Float32Array, cv2: Any) -> Int8Array:
+    """Return (n, RINGS, ANGLES) int8 patches around n points."""
+    if not len(points):
+        return np.zeros((0, RINGS, ANGLES), dtype=np.int8)
+    offset = _ring_offsets()
+    where = points[:, None, :] + offset[None]
+    blurred = cv2.GaussianBlur(contrast, (0, 0), 1.0)
+    values = cv2.remap(
+        blurred, where[..., 0], where[..., 1], interpolation=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    stored = np.clip(np.rint(values * UNIT), -127, 127).astype(np.int8)
+    return np.asarray(stored.reshape(-1, RINGS, ANGLES), dtype=np.int8)
+
+
+def _ring_offsets() -> Float32Array:
+    """Return (RINGS * ANGLES, 2) float32 offsets x, y."""
+    radius = np.geomspace(*RADII, RINGS)[:, None]
+    angle = 2 * np.pi * np.arange(ANGLES)[None] / ANGLES
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1).reshape(-1, 2).astype(np.float32)
