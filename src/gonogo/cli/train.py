@@ -38,6 +38,9 @@ def run(
     group_by: Annotated[
         str | None, typer.Option(help="How names tell the part: photos a part, or a pattern such as '(\\d+)_view'.")
     ] = None,
+    find_copies: Annotated[
+        bool, typer.Option("--find-copies", help="Search the photos for copies of one another; keep them together.")
+    ] = False,
     crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
     reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
     colour: Annotated[str | None, typer.Option(help="What the network sees: grey or rgb.")] = None,
@@ -83,6 +86,7 @@ def run(
     options = DataOptions(
         good=good,
         group_by=group_by,
+        find_copies=find_copies,
         crop=parse_crop(crop) if crop else None,
         reduce=reduce,
         colour=colour,  # type: ignore[arg-type]  # checked above

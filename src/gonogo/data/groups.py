@@ -1,12 +1,15 @@
-"""Parts from file names: which photos show the same part, where only their names tell."""
+"""Which photos belong together: by their file names, or by what was found in them."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from gonogo.data.manifest import Manifest, Sample
+from gonogo.data.split import link
 from gonogo.errors import UsageError
 
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
@@ -63,3 +66,23 @@ def _matches(manifest: Manifest, rule: str) -> list[str]:
     if missing:
         raise UsageError(f"--group-by {rule} does not fit {len(missing)} of {len(found)} photos, such as {missing[0]}")
     return ["/".join(part or "" for part in match.groups()) for match in found if match]
+
+
+def join_groups(manifest: Manifest, numbers: Sequence[int]) -> Manifest:
+    """Put photos that share a number into one group, together with the groups the manifest has.
+
+    Args:
+        manifest: with or without groups.
+        numbers: (N,) what was found to belong together.
+    """
+    keys = [
+        (f"number {number}", f"group {sample.group}") if sample.group else (f"number {number}",)
+        for sample, number in zip(manifest.samples, numbers, strict=True)
+    ]
+    places = link(keys)
+    sizes = Counter(places)
+    samples = tuple(
+        replace(s, group=s.group if sizes[place] == 1 else manifest.samples[place].group or f"copies_{place}")
+        for s, place in zip(manifest.samples, places, strict=True)
+    )
+    return replace(manifest, samples=samples)

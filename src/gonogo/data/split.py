@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +13,16 @@ from gonogo.errors import DataError, UsageError
 from gonogo.types import SPLITS
 
 
-def linked_groups(manifest: Manifest) -> list[int]:
-    """Number the groups that must stay together: photos of one part, and photos with the same bytes.
+def link(keys: Sequence[Iterable[str]]) -> list[int]:
+    """Number what hangs together: two samples that share a key, and all that are joined to either.
+
+    Args:
+        keys: (N,) the keys of each sample.
 
     Returns:
-        (N,) group number of each sample.
+        (N,) for each sample the place of the one that stands for its group.
     """
-    parent = list(range(len(manifest)))
+    parent = list(range(len(keys)))
 
     def root(index: int) -> int:
         while parent[index] != index:
@@ -27,10 +31,20 @@ def linked_groups(manifest: Manifest) -> list[int]:
         return index
 
     first: dict[str, int] = {}
-    for index, (sample, group) in enumerate(zip(manifest.samples, manifest.groups, strict=True)):
-        for key in {f"group {group}", f"bytes {sample.sha256 or sample.path}"}:
+    for index, own in enumerate(keys):
+        for key in own:
             parent[root(index)] = root(first.setdefault(key, index))
-    return [root(index) for index in range(len(manifest))]
+    return [root(index) for index in range(len(keys))]
+
+
+def linked_groups(manifest: Manifest) -> list[int]:
+    """Number the groups that must stay together: photos of one part, and photos with the same bytes.
+
+    Returns:
+        (N,) group number of each sample.
+    """
+    named = zip(manifest.samples, manifest.groups, strict=True)
+    return link([(f"group {group}", f"bytes {sample.sha256 or sample.path}") for sample, group in named])
 
 
 def split_manifest(manifest: Manifest, *, val: float = 0.2, test: float = 0.2, seed: int = 0) -> Manifest:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from gonogo.audit.copies import find_copies
 from gonogo.data.cache import reduced_pixels
 from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
 from gonogo.data.geometry import Colour, Geometry
-from gonogo.data.groups import group_by
+from gonogo.data.groups import group_by, join_groups
+from gonogo.data.images import decode_photo
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import Scan, scan
 from gonogo.data.split import shared_content, split_manifest
@@ -44,6 +46,7 @@ class DataOptions:
         task: "binary" for good and defect, "class" for the kinds.
         mixed: what a photo with boxes of several classes is.
         group_by: how file names tell the part: a number of photos a part, or a regular expression with brackets.
+        find_copies: search the photos for copies of one another and keep them together.
     """
 
     good: str | None = None
@@ -58,6 +61,7 @@ class DataOptions:
     task: TaskName | None = None
     mixed: MixedRule = "refuse"
     group_by: str | None = None
+    find_copies: bool = False
 
     @property
     def reading(self) -> ReadOptions:
@@ -114,11 +118,21 @@ def prepare(
         manifest = group_by(manifest, options.group_by)
     task = resolve_task(manifest.classes, options.good)
     scanned = scan(manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
+    if options.find_copies:
+        scanned = replace(scanned, manifest=_with_copies(scanned.manifest, options, _named(progress, "comparing")))
     geometry = choose_geometry(scanned, options, default_colour)
     manifest = split_manifest(scanned.manifest, val=options.val, test=options.test, seed=seed)
     pixels = reduced_pixels(manifest, geometry, progress=_named(progress, "reducing"))
     prepared = Prepared(manifest, task, geometry, pixels, _notes(scanned, manifest, task, geometry))
     return replace(prepared, geometry=statistics(pixels, prepared.rows("train"), geometry))
+
+
+def _with_copies(manifest: Manifest, options: DataOptions, progress: Callable[[int, int], None] | None) -> Manifest:
+    def grey(index: int) -> UInt8Array:
+        photo = manifest.read_bytes(manifest.samples[index])
+        return decode_photo(photo, channels=1, bit_depth=options.bit_depth, name=manifest.samples[index].path)[:, :, 0]
+
+    return join_groups(manifest, find_copies(grey, len(manifest), progress=progress).groups.tolist())
 
 
 def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
