@@ -132,7 +132,9 @@ def _with_copies(manifest: Manifest, options: DataOptions, progress: Callable[[i
         photo = manifest.read_bytes(manifest.samples[index])
         return decode_photo(photo, channels=1, bit_depth=options.bit_depth, name=manifest.samples[index].path)[:, :, 0]
 
-    return join_groups(manifest, find_copies(grey, len(manifest), progress=progress).groups.tolist())
+    # The search asks for each photo three times, and counts so.
+    steps = None if progress is None else lambda done, total: progress(done // 3, total // 3)
+    return join_groups(manifest, find_copies(grey, len(manifest), progress=steps).groups.tolist())
 
 
 def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
