@@ -67,7 +67,7 @@ def put(root: Path, files: dict[str, bytes | str]) -> Path:
     return root
 
 
-def read_files(
+def check_files(
     files: dict[str, bytes | str], name: str | None, options: ReadOptions = DEFAULT_OPTIONS
 ) -> Manifest | None:
     """Write the files into a folder beside a secret and read it."""
@@ -101,7 +101,7 @@ NUMBERS = st.one_of(
 @QUICK
 @given(st.one_of(st.binary(max_size=60), st.lists(st.lists(NUMBERS, max_size=9).map(" ".join), max_size=3)), OPTIONS)
 def test_labels(text: bytes | list[str], options: ReadOptions):
-    read_files(YOLO | {"labels/a.txt": text if isinstance(text, bytes) else "\n".join(text)}, "yolo", options)
+    check_files(YOLO | {"labels/a.txt": text if isinstance(text, bytes) else "\n".join(text)}, "yolo", options)
 
 
 @QUICK
@@ -115,20 +115,20 @@ def test_labels(text: bytes | list[str], options: ReadOptions):
 @example("--- a\n--- b")
 @example("%YAML 9.9\n---\nnames: [a]")
 def test_data_yaml(text: bytes | str):
-    read_files(YOLO | {"labels/a.txt": "", "data.yaml": text}, None)
+    check_files(YOLO | {"labels/a.txt": "", "data.yaml": text}, None)
 
 
 @QUICK
 @given(NAMES, st.sampled_from(["train: ", "path: ", "val: [", "names: [", "good: "]))
 def test_places_in_data_yaml(name: str, key: str):
     text = key + json.dumps(name) + ("]" if key.endswith("[") else "")
-    read_files(YOLO | {"labels/a.txt": "", "data.yaml": text}, "yolo")
+    check_files(YOLO | {"labels/a.txt": "", "data.yaml": text}, "yolo")
 
 
 @QUICK
 @given(st.lists(NAMES, max_size=3))
 def test_lists_of_photos(names: list[str]):
-    read_files(YOLO | {"labels/a.txt": "", "data.yaml": "train: l.txt", "l.txt": "\n".join(names)}, "yolo")
+    check_files(YOLO | {"labels/a.txt": "", "data.yaml": "train: l.txt", "l.txt": "\n".join(names)}, "yolo")
 
 
 # ---- XML
@@ -148,7 +148,7 @@ VOC = {"JPEGImages/a.png": PHOTO, "JPEGImages/b.png": PHOTO, "Annotations/b.xml"
 @example(b'<!DOCTYPE a [<!ENTITY % x SYSTEM "/etc/passwd"> %x;]><annotation/>', ReadOptions())
 @example(b"\xff\xfe<\0a\0", ReadOptions())
 def test_annotations(text: bytes, options: ReadOptions):
-    read_files(VOC | {"Annotations/a.xml": text}, "voc", options)
+    check_files(VOC | {"Annotations/a.xml": text}, "voc", options)
 
 
 @QUICK
@@ -156,7 +156,7 @@ def test_annotations(text: bytes, options: ReadOptions):
 def test_names_in_annotations(filename: str, label: str, lines: bytes):
     escaped = [text.replace("&", "&amp;").replace("<", "&lt;") for text in (filename, label)]
     text = XML.replace("a.png", escaped[0]).replace("crack", escaped[1])
-    read_files(VOC | {"Annotations/a.xml": text, "ImageSets/Main/train.txt": b"a\nb\n" + lines}, "voc")
+    check_files(VOC | {"Annotations/a.xml": text, "ImageSets/Main/train.txt": b"a\nb\n" + lines}, "voc")
 
 
 # ---- JSON
@@ -181,7 +181,7 @@ ROWS = st.lists(
 @QUICK
 @given(st.fixed_dictionaries({"images": ROWS, "annotations": ROWS, "categories": ROWS}), OPTIONS)
 def test_coco_tables(tables: dict[str, Any], options: ReadOptions):
-    read_files({"a.png": PHOTO, "b.png": PHOTO, "annotations/x.json": json.dumps(tables)}, "coco", options)
+    check_files({"a.png": PHOTO, "b.png": PHOTO, "annotations/x.json": json.dumps(tables)}, "coco", options)
 
 
 GOOD_TABLES = {
@@ -194,7 +194,7 @@ GOOD_TABLES = {
 @QUICK
 @given(st.one_of(damaged(json.dumps(GOOD_TABLES)), st.binary(max_size=40)))
 def test_coco_text(text: bytes):
-    read_files({"a.png": PHOTO, "b.png": PHOTO, "annotations/x.json": text}, "coco")
+    check_files({"a.png": PHOTO, "b.png": PHOTO, "annotations/x.json": text}, "coco")
 
 
 # ---- tables and binaries
@@ -206,7 +206,7 @@ def test_coco_text(text: bytes):
 @example(b'path,label\n"a\rb",ok\na.png,bad\n')
 @example(b"path,label,source\ndata_batch_1.bin#5,ok,cifar10\n../x.bin#1,bad,cifar10\n")
 def test_csv(text: bytes):
-    read_files({"a.png": PHOTO, "b.png": PHOTO, "manifest.csv": text}, None)
+    check_files({"a.png": PHOTO, "b.png": PHOTO, "manifest.csv": text}, None)
 
 
 @pytest.fixture(scope="module")
@@ -223,14 +223,14 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @given(st.integers(0, 2000), st.integers(0, 40), st.binary(max_size=20))
 def test_parquet(parquet: bytes, start: int, length: int, piece: bytes):
     start %= len(parquet)
-    read_files({"a.png": PHOTO, "manifest.parquet": parquet[:start] + piece + parquet[start + length :]}, None)
+    check_files({"a.png": PHOTO, "manifest.parquet": parquet[:start] + piece + parquet[start + length :]}, None)
 
 
 @QUICK
 @given(st.integers(0, 6200), st.binary(max_size=8), st.binary(max_size=30), st.sampled_from(["data_batch_1", "train"]))
 def test_binaries(size: int, head: bytes, names: bytes, file: str):
     sheet = "batches.meta.txt" if file != "train" else "fine_label_names.txt"
-    read_files({f"{file}.bin": (head + bytes(size))[:size], sheet: names}, None)
+    check_files({f"{file}.bin": (head + bytes(size))[:size], sheet: names}, None)
 
 
 # ---- names, links and photos
