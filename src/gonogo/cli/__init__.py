@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from gonogo.cli import bench, demo, evaluate, export, models, predict, synth, train, verify
+from gonogo.cli import audit, bench, demo, evaluate, export, models, predict, synth, train, verify
 from gonogo.errors import GonogoError
 
 DEBUG = "--debug"
@@ -26,6 +26,7 @@ app = typer.Typer(
 for name, module in (
     ("demo", demo),
     ("synth", synth),
+    ("audit", audit),
     ("train", train),
     ("eval", evaluate),
     ("export", export),

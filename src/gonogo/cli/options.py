@@ -28,6 +28,10 @@ FormatName = Annotated[
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="What is asked of boxes: binary (good or defect) or class (their kinds).")
 ]
+GroupBy = Annotated[
+    str | None,
+    typer.Option("--group-by", help="How names tell the part: photos a part, or a pattern such as '(\\d+)_view'."),
+]
 MIXED = ("refuse", "first", "largest", "most", "skip")
 Mixed = Annotated[
     str,
@@ -78,5 +82,9 @@ def missing_train_extra(error: ImportError) -> Exception:
         "scipy",
         "sklearn",
         "tomli_w",
+        "cv2",
+        "faiss",
+        "threadpoolctl",
+        "yaml",
     )
     return MissingExtraError(name, "train") if name in extras else error

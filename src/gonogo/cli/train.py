@@ -15,6 +15,7 @@ from gonogo.cli.options import (
     DryRun,
     Force,
     FormatName,
+    GroupBy,
     Mixed,
     SkipUnreadable,
     TaskOption,
@@ -35,9 +36,7 @@ def run(
     format_: FormatName = None,
     task: TaskOption = None,
     mixed: Mixed = "refuse",
-    group_by: Annotated[
-        str | None, typer.Option(help="How names tell the part: photos a part, or a pattern such as '(\\d+)_view'.")
-    ] = None,
+    group_by: GroupBy = None,
     find_copies: Annotated[
         bool, typer.Option("--find-copies", help="Search the photos for copies of one another; keep them together.")
     ] = False,

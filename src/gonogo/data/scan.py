@@ -55,7 +55,7 @@ def cache_folder() -> Path:
 def scan(
     manifest: Manifest, *, skip_unreadable: bool = False, progress: Callable[[int, int], None] | None = None
 ) -> Scan:
-    """Hash and decode every photo, or recall it where the file has not changed since.
+    """Look at every photo as `survey` does, and refuse a data set that cannot be used as it is.
 
     Args:
         manifest: the samples.
@@ -63,7 +63,33 @@ def scan(
         progress: called with how many are done, and of how many.
 
     Raises:
-        DataError: photos cannot be decoded and `skip_unreadable` is off; the message names and counts them.
+        DataError: photos cannot be decoded and `skip_unreadable` is off, or no readable photo of a class is left; the
+            message names and counts them.
+    """
+    found = survey(manifest, progress=progress)
+    if found.unreadable and not skip_unreadable:
+        shown = "; ".join(reason for _, reason in found.unreadable[:5]) + ("; ..." if len(found.unreadable) > 5 else "")
+        noun = "photo" if len(found.unreadable) == 1 else "photos"
+        raise DataError(
+            f"{len(found.unreadable)} unreadable {noun} of {len(manifest)} in {manifest.root} ({shown}); "
+            "repair or remove them, or go on without them with --skip-unreadable"
+        )
+    left = {sample.label for sample in found.manifest.samples}
+    lost = sorted({sample.label for sample in manifest.samples} - left)
+    if lost:
+        raise DataError(f"{manifest.root}: no readable photo of class '{lost[0]}' is left; repair them first")
+    return found
+
+
+def survey(manifest: Manifest, *, progress: Callable[[int, int], None] | None = None) -> Scan:
+    """Hash and decode every photo, or recall it where the file has not changed since.
+
+    Args:
+        manifest: the samples.
+        progress: called with how many are done, and of how many.
+
+    Raises:
+        DataError: not one photo can be decoded.
     """
     memo_path = cache_folder() / "scans" / f"{sha256(str(manifest.root.resolve()).encode()).hexdigest()[:16]}.json"
     memo = _recall(memo_path)
@@ -80,7 +106,7 @@ def scan(
                 progress(done, len(manifest))
     if rows != memo:
         write_text(memo_path, json.dumps({"version": MEMO_VERSION, "photos": rows}))
-    return _assemble(manifest, rows, skip_unreadable)
+    return _assemble(manifest, rows)
 
 
 def _recall(path: Path) -> dict[str, list[object]]:
@@ -111,15 +137,8 @@ def _look(manifest: Manifest, sample: Sample, known: list[object] | None) -> lis
         return [*key, None, str(error)]
 
 
-def _assemble(manifest: Manifest, rows: dict[str, list[object]], skip_unreadable: bool) -> Scan:
+def _assemble(manifest: Manifest, rows: dict[str, list[object]]) -> Scan:
     unreadable = tuple((s.path, str(rows[s.path][4])) for s in manifest.samples if rows[s.path][3] is None)
-    if unreadable and not skip_unreadable:
-        shown = "; ".join(reason for _, reason in unreadable[:5]) + ("; ..." if len(unreadable) > 5 else "")
-        noun = "photo" if len(unreadable) == 1 else "photos"
-        raise DataError(
-            f"{len(unreadable)} unreadable {noun} of {len(manifest)} in {manifest.root} ({shown}); "
-            "repair or remove them, or go on without them with --skip-unreadable"
-        )
     samples, facts = [], []
     for sample in manifest.samples:
         _, _, digest, found, _ = rows[sample.path]
@@ -128,9 +147,5 @@ def _assemble(manifest: Manifest, rows: dict[str, list[object]], skip_unreadable
             facts.append(fact)
             samples.append(replace(sample, sha256=str(digest), width=fact.width, height=fact.height))
     if not samples:
-        raise DataError(f"{manifest.root}: none of the {len(manifest)} photos can be read")
-    left = {sample.label for sample in samples}
-    lost = sorted({sample.label for sample in manifest.samples} - left)
-    if lost:
-        raise DataError(f"{manifest.root}: no readable photo of class '{lost[0]}' is left; repair them first")
+        raise DataError(f"{manifest.root}: none of the {len(manifest)} photos can be read ({unreadable[0][1]})")
     return Scan(replace(manifest, samples=tuple(samples)), tuple(facts), unreadable)

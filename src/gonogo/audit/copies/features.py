@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gonogo.errors import MissingExtraError
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Float32Array, Int64Array, UInt8Array
 
 Int8Array = npt.NDArray[np.int8]
 Photos = Sequence[UInt8Array] | Callable[[int], UInt8Array]
@@ -72,19 +72,25 @@ def getter(photos: Photos) -> Callable[[int], UInt8Array]:
 
 
 def extract(
-    photos: Photos, n: int, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    photos: Photos,
+    n: int,
+    *,
+    sizes: Int64Array | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Features:
     """Compute the features of every photo.
 
     Args:
         photos: grey photos (H, W), as a sequence or a function of the index.
         n: how many.
+        sizes: (n, 2) their heights and widths, where they are known: each photo is then asked for once, not twice.
         threads: how many photos are worked on at a time.
         progress: called with how many are done, and of how many.
     """
     opencv()
     get = getter(photos)
-    factor = _factors(get, n)
+    factor = _factors(_sizes(get, n) if sizes is None else sizes)
     points = np.full((n, BLOBS, 2), np.nan, dtype=np.float32)
     patches = np.zeros((n, BLOBS, RINGS, ANGLES), dtype=np.int8)
 
@@ -103,10 +109,14 @@ def extract(
     return Features(local, factor, points, patches)
 
 
-def _factors(get: Callable[[int], UInt8Array], n: int) -> npt.NDArray[np.float64]:
+def _sizes(get: Callable[[int], UInt8Array], n: int) -> Int64Array:
+    return np.array([get(index).shape[:2] for index in range(n)], dtype=np.int64).reshape(n, 2)
+
+
+def _factors(sizes: Int64Array) -> npt.NDArray[np.float64]:
     """One factor for the whole set, so that crops of one photo keep their scale, but for photos far too large."""
-    sides = np.array([np.sqrt(float(np.prod(get(index).shape[:2]))) for index in range(n)])
-    usual = float(np.median(sides)) if n else 1.0
+    sides = np.sqrt(sizes.prod(axis=1).astype(np.float64))
+    usual = float(np.median(sides)) if len(sides) else 1.0
     factor = min(1.0, WORKING_SIDE / usual) if usual >= LEAST_SIDE else LEAST_SIDE / max(usual, 1.0)
     largest = factor * usual * 3
     return np.where(sides * factor > largest, largest / np.maximum(sides, 1), factor)

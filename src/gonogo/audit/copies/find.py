@@ -59,16 +59,23 @@ class Copies:
 
 
 def find_copies(
-    photos: Photos, n: int, *, seed: int = 0, threads: int | None = None, progress: Progress | None = None
+    photos: Photos,
+    n: int,
+    *,
+    sizes: Int64Array | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> Copies:
     """Find the photos that are copies or overlapping crops of one photo, whatever was done to them in between.
 
     Turned, mirrored, shifted, scaled by up to a tenth, made lighter or darker and compressed photos are copies. A part
-    photographed anew is none. Every photo is asked for up to three times.
+    photographed anew is none.
 
     Args:
         photos: grey photos (H, W) uint8 of any sizes, as a sequence or a function of the index.
         n: how many there are.
+        sizes: (n, 2) their heights and widths, where they are known: each photo is then asked for once, not twice.
         seed: the same seed gives the same answer, whatever the number of threads.
         threads: photos or pairs worked on at a time; one for each core unless given.
         progress: called with how much is done, and of how much (three steps for each photo).
@@ -80,7 +87,7 @@ def find_copies(
     threads = threads or os.cpu_count() or 1
     forest = Forest(n)
     with _one_thread_each(threads):
-        features = extract(photos, n, threads=threads, progress=_part(progress, 0, n))
+        features = extract(photos, n, sizes=sizes, threads=threads, progress=_part(progress, 0, n))
         descriptors = describe(features, seed)
         tester = Tester(features, descriptors, threads)
         best, votes = candidates(descriptors, seed=seed, progress=_part(progress, 1, n))

@@ -27,10 +27,12 @@ class ReadOptions:
         task: "binary" for good and defect, "class" for the kinds; None leaves it to the format.
         mixed: what a photo with boxes of several classes is: refused; of its first or its largest box's class, or of
             the class of most boxes; or left out.
+        empty_classes: read a class folder without photos as a class, for whoever will report it; refused otherwise.
     """
 
     task: TaskName | None = None
     mixed: MixedRule = "refuse"
+    empty_classes: bool = False
 
 
 DEFAULT_OPTIONS = ReadOptions()

@@ -85,7 +85,7 @@ def sniff(path: Path) -> float:
     return 0.6 if _folders(path) else 0.1 if photos_below(path) else 0.0
 
 
-def read(path: Path, _options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
+def read(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
     """Read the folder. A class is a name that any split has; every split must hold photos of every class it names.
 
     Raises:
@@ -95,7 +95,7 @@ def read(path: Path, _options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
     samples: list[Sample] = []
     for split, folder in folders:
         photos = photos_below(folder)
-        if not photos:
+        if not photos and not options.empty_classes:
             raise DataError(f"{folder}: a class folder with no photos; put photos in it or remove the folder")
         samples += [
             Sample(photo.relative_to(path).as_posix(), folder.name, split, source="imagefolder") for photo in photos
@@ -104,7 +104,7 @@ def read(path: Path, _options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
         loose = len(photos_below(path))
         found = f"{loose} photos but no class folders" if loose else "no photos"
         raise DataError(f"{path}: {found}; expected one sub-folder of photos for each class, such as ok/ and defect/")
-    return Manifest(path, tuple(samples), tuple(sorted({sample.label for sample in samples})))
+    return Manifest(path, tuple(samples), tuple(sorted({folder.name for _, folder in folders})))
 
 
 def write(manifest: Manifest, path: Path) -> None:
