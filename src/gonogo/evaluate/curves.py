@@ -259,8 +259,8 @@ def _rectangles(
 ) -> tuple[Float64Array, Float64Array]:
     """Return the lowest and the highest curve that the exact intervals of the operating points allow.
 
-    Each point's two rates lie within a rectangle with 95 % confidence, and a curve never falls: it is at least as high as
-    the lower right corner of any rectangle to the left, and at most as high as the upper left of any to the right.
+    Each point's two rates lie within a rectangle with 95 % confidence, and a curve never falls: it is at least as high
+    as the lower right corner of any rectangle to the left, and at most as high as the upper left of any to the right.
     """
     ends = []
     for rates, side in ((fpr, ~positive), (tpr, positive)):

@@ -93,14 +93,14 @@ class Guarantee:
     @property
     def sentence(self) -> str:
         """The promise in words."""
-        part = self.unit[:-1]
         broken = {
-            "escape": f"a new defective {part} is called go",
-            "overkill": f"a new good {part} is called no-go",
-            "label set": f"a new {part}'s own kind is not in its set",
-        }[self.about]
-        if self.unit == "parts":
-            broken += " in any of its photos"
+            ("escape", "parts"): "a new defective part is called go in any of its photos",
+            ("escape", "photos"): "a new defective photo is called go",
+            ("overkill", "parts"): "a new good part is called no-go in any of its photos",
+            ("overkill", "photos"): "a new good photo is called no-go",
+            ("label set", "parts"): "a new part has a photo whose set lacks its kind",
+            ("label set", "photos"): "a new photo's set lacks its kind",
+        }[self.about, self.unit]
         sure = "on average over such data" if self.confidence is None else f"{percent(self.confidence)} confidence"
         return f"{broken} with probability {percent(self.rate)} at most ({sure}, from {self.n} {self.unit})"
 
