@@ -15,7 +15,7 @@ from gonogo.types import BoolArray, Float32Array, Float64Array, Int64Array, Rate
 BINS = 10
 # Probabilities below it count as this small: the logarithm of 0 would decide everything.
 _TINY = 1e-12
-_HOTTEST = 20.0
+_HOTTEST = 100.0
 
 
 @dataclass(frozen=True)

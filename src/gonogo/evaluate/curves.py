@@ -153,6 +153,7 @@ def roc_curve(
     exact_low, exact_high = _rectangles(grid, fpr[0], tpr[0], positive, parts.codes)
     low = np.minimum(np.minimum(np.nanpercentile(drawn, 2.5, axis=0), exact_low), middle)
     high = np.maximum(np.maximum(np.nanpercentile(drawn, 97.5, axis=0), exact_high), middle)
+    low[-1] = 1.0  # whatever the scores are, holding back everything misses nothing
     return RocCurve(
         fpr[0],
         tpr[0],
