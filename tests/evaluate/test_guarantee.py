@@ -67,7 +67,7 @@ def test_enough_parts_keep_the_promise_and_may_prove_more():
 def test_the_promise_in_words():
     _, guarantee = from_order_statistic("escape", 400, "parts", 0.01, 0.95)
     assert guarantee.sentence == (
-        "a new defective part is called go in any of its photos with probability 1 % at most "
+        "a new defective part is called go in any of its defective photos with probability 1 % at most "
         "(95 % confidence, from 400 parts)"
     )
     _, guarantee = from_order_statistic("overkill", 80, "photos", 0.05, 0.95)

@@ -94,7 +94,7 @@ class Guarantee:
     def sentence(self) -> str:
         """The promise in words."""
         broken = {
-            ("escape", "parts"): "a new defective part is called go in any of its photos",
+            ("escape", "parts"): "a new defective part is called go in any of its defective photos",
             ("escape", "photos"): "a new defective photo is called go",
             ("overkill", "parts"): "a new good part is called no-go in any of its photos",
             ("overkill", "photos"): "a new good photo is called no-go",
