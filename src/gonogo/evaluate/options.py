@@ -67,23 +67,22 @@ def policy_from(
     Raises:
         UsageError: options that contradict each other, lack each other, or are impossible.
     """
-    costs = {"--cost-escape": cost_escape, "--cost-overkill": cost_overkill}
-    asked = {
-        "--max-escape": max_escape is not None,
-        next((name for name, cost in costs.items() if cost is not None), "--cost-escape"): any(
-            cost is not None for cost in costs.values()
-        ),
-        "--best-f1": best_f1,
-        "--set-error": set_error is not None,
-    }
-    chosen = [name for name, given in asked.items() if given]
+    costs = ("--cost-escape", "--cost-overkill")
+    cost = costs[0] if cost_escape is not None else costs[1] if cost_overkill is not None else None
+    asked = (
+        ("--max-escape", max_escape is not None),
+        (cost, cost is not None),
+        ("--best-f1", best_f1),
+        ("--set-error", set_error is not None),
+    )
+    chosen = [name for name, given in asked if given]
     if len(chosen) > 1:
         raise UsageError(f"{chosen[0]} and {chosen[1]} both choose the threshold; give one of them")
     for name, value, needs in (
         ("--max-overkill", max_overkill, ("--max-escape",)),
         ("--confidence", confidence, ("--max-escape", "--set-error")),
-        ("--cost-review", cost_review, tuple(costs)),
-        ("--prevalence", prevalence, tuple(costs)),
+        ("--cost-review", cost_review, costs),
+        ("--prevalence", prevalence, costs),
     ):
         if value is not None and not set(chosen) & set(needs):
             raise UsageError(f"{name} says nothing without {' or '.join(needs)}; give that too, or leave it out")
@@ -93,7 +92,7 @@ def policy_from(
         return MaxEscape(parse_rate(max_escape), sure, overkill)
     if set_error is not None:
         return LabelSets(parse_rate(set_error, "--set-error"), None if confidence is None else _confidence(confidence))
-    if cost_escape is not None or cost_overkill is not None:
+    if cost is not None:
         return _costs(cost_escape, cost_overkill, cost_review, prevalence)
     return BestF1() if best_f1 else BestBalancedAccuracy()
 
