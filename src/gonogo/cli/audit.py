@@ -41,7 +41,13 @@ def run(
     try:
         from gonogo.audit.audit import audit
         from gonogo.data.formats import ReadOptions
+        from gonogo.files import check_new_file
 
+        for target in (out, groups):
+            if target is not None:
+                check_new_file(target)  # found out now, before minutes of looking
+        if out is not None:
+            from gonogo.report.audit import write_audit_page  # as is a library that only the page needs
         with Console(as_json) as console:
             result = audit(
                 data,
@@ -66,6 +72,9 @@ def run(
             if groups is not None:
                 result.write_groups(groups)
                 console.line(f"groups: {groups}")
+            if out is not None:
+                write_audit_page(result, out, data.resolve().name or str(data))
+                console.line(f"page: {out}")
             console.result(document)
             if strict and result.errors:
                 raise BarNotMetError(f"{result.errors} errors found in {data}; see above")
