@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from gonogo.data.task import Task
 from gonogo.errors import DataError, GaugeError
 from gonogo.evaluate.decision import Decision, choose_threshold
+from gonogo.evaluate.guarantee import from_order_statistic, from_split_conformal
 
 TWO = Task(("bad", "ok"), "ok")
 THREE = Task(("crack", "ok", "scratch"), "ok")
@@ -80,3 +83,74 @@ def test_contradictions_are_refused(change: dict[str, object]):
     values = {key: value for key, value in values.items() if value is not ...}
     with pytest.raises(GaugeError, match="decision"):
         Decision.from_json(values)
+
+
+BAND = Decision(TWO, 0.25, "test", no_go_from=0.75)
+
+
+def test_between_two_thresholds_a_photo_goes_to_review():
+    probs = two(0.2, 0.25, 0.5, 0.75, 0.9)
+    assert BAND.verdicts(probs) == ["go", "review", "review", "no-go", "no-go"]
+    # What is under review carries the defect it is suspected of.
+    assert BAND.labels(probs).tolist() == [1, 0, 0, 0, 0]
+    assert BAND.has_review
+    assert not Decision(TWO, 0.25, "test").has_review
+
+
+@pytest.mark.parametrize("decision", [BAND, Decision(TWO, 0.25, "test")])
+def test_a_probability_that_is_no_number_never_passes(decision: Decision):
+    assert decision.verdicts(two(float("nan"), 0.1)) == ["no-go", "go"]
+    assert decision.labels(two(float("nan"), 0.1)).tolist()[1] == 1
+    assert decision.labels(two(float("nan"), 0.1)).tolist()[0] == 0
+
+
+PROMISE = from_order_statistic("escape", 57, "parts", 0.01, 0.95)[1]
+FULL = Decision(
+    THREE,
+    0.3,
+    "x",
+    no_go_from=0.8,
+    guarantee=PROMISE,
+    overkill_guarantee=from_order_statistic("overkill", 400, "parts", 0.01, 0.95)[1],
+)
+SETS = Decision(
+    Task(("a", "b"), None),
+    None,
+    "likeliest class",
+    label_cut=0.2,
+    label_guarantee=from_split_conformal("label set", 99, "photos", 0.05)[1],
+)
+
+
+@pytest.mark.parametrize("decision", [BAND, FULL, SETS])
+def test_thresholds_and_promises_survive_json(decision: Decision):
+    assert Decision.from_json(json.loads(json.dumps(decision.to_json()))) == decision
+
+
+def test_a_gauge_from_before_there_were_guarantees_still_opens():
+    old = {"classes": ["bad", "ok"], "good": "ok", "threshold": 0.25, "method": "best balanced accuracy"}
+    decision = Decision.from_json(old)
+    assert (decision.guarantee, decision.no_go_from, decision.label_cut) == (None, None, None)
+    # A model file carries the same facts and is compared with them, so nothing may be added on the way.
+    assert decision.to_json() == old
+    assert Decision.from_json(old | {"guarantee": None}) == decision
+
+
+def test_what_falls_short_is_said_by_the_decision():
+    assert FULL.shortfalls == (PROMISE.shortfall,)
+    assert BAND.shortfalls == SETS.shortfalls == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[{"threshold": float("nan")}, {"threshold": -0.1}, {"threshold": 1.1}, {"threshold": "0.5"}],
+        *[{"threshold": True}, {"no_go_from": 0.5}, {"no_go_from": 0.2}, {"no_go_from": 2}, {"label_cut": -1}],
+        *[{"guarantee": {}}, {"guarantee": "95 %"}, {"verdict": "go"}],
+    ],
+)
+def test_impossible_thresholds_and_unknown_keys_are_refused(change: dict[str, object]):
+    with pytest.raises(GaugeError, match="decision"):
+        Decision.from_json(Decision(TWO, 0.5, "x").to_json() | change)
+    with pytest.raises(GaugeError, match="decision"):
+        Decision.from_json(SETS.to_json() | {"no_go_from": 0.5})

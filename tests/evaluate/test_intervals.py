@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gonogo.evaluate.intervals import bootstrap, clopper_pearson, share
+from gonogo.evaluate.intervals import bootstrap, clopper_pearson, clopper_pearson_many, share
 from gonogo.types import Rate
 
 
@@ -40,6 +40,21 @@ def test_photos_of_one_part_are_one_trial():
     assert share(hits, parts) == Rate(0.25, low, high, 4, "parts")
     alone = share(hits, None)
     assert high - low > alone.high - alone.low  # type: ignore[operator]
+
+
+def test_parts_photographed_unequally_count_for_fewer_trials():
+    # One part of five has 6 of the 10 photos: as few as 10**2 / (36 + 4) = 2.5 independent ones.
+    parts = ["much photographed"] * 6 + ["a", "b", "c", "d"]
+    hits = np.array([True] * 6 + [False] * 4)
+    rate = share(hits, parts)
+    assert (rate.n, rate.value) == (5, 0.6)
+    assert (rate.low, rate.high) == clopper_pearson(1.5, 2.5)
+    assert rate.low < clopper_pearson(3, 5)[0]
+
+
+def test_intervals_of_many_shares_are_those_of_each():
+    low, high = clopper_pearson_many(np.array([0, 0.5, 3, 10]), 10, 0.9)
+    assert list(zip(low, high, strict=True)) == [clopper_pearson(hits, 10, 0.9) for hits in (0, 0.5, 3, 10)]
 
 
 def test_nothing_to_count_is_said():

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gonogo.errors import MissingExtraError
-from gonogo.types import BoolArray, Float64Array, Int64Array, Rate, Unit
+from gonogo.evaluate.resample import DRAWS, Parts, draw_parts, percentiles
+from gonogo.types import BoolArray, Float64Array, Int64Array, Rate
 
 
-def clopper_pearson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def scipy_special() -> Any:
+    """Return SciPy's special functions.
+
+    Raises:
+        MissingExtraError: SciPy is not installed; a device that only runs gauges needs none.
+    """
+    try:
+        from scipy import special
+    except ImportError as error:
+        raise MissingExtraError("scipy", "train") from error
+    return special
+
+
+def clopper_pearson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact two-sided interval of a binomial share.
 
     Args:
         successes: 0 to n; a fraction is allowed (a share of photos carried over to fewer independent parts).
-        n: trials, at least 1.
+        n: trials, at least 1; a fraction is allowed.
         confidence: 0 to 1.
 
     Raises:
@@ -25,13 +41,30 @@ def clopper_pearson(successes: float, n: int, confidence: float = 0.95) -> tuple
     """
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"found {successes} of {n}, expected 0 to n of at least 1")
-    try:
-        from scipy.stats import beta
-    except ImportError as error:
-        raise MissingExtraError("scipy", "train") from error
+    low, high = clopper_pearson_many(np.array([successes]), n, confidence)
+    return float(low[0]), float(high[0])
+
+
+def clopper_pearson_many(
+    successes: npt.NDArray[Any], n: float, confidence: float = 0.95
+) -> tuple[Float64Array, Float64Array]:
+    """Return the exact two-sided intervals of several shares of as many trials.
+
+    Args:
+        successes: (M,) each 0 to n.
+        n: trials, at least 1.
+        confidence: 0 to 1.
+
+    Returns:
+        (M,) lower ends and (M,) upper ends.
+    """
+    special = scipy_special()
     tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else float(beta.ppf(tail, successes, n - successes + 1))
-    high = 1.0 if successes == n else float(beta.ppf(1 - tail, successes + 1, n - successes))
+    hits = np.asarray(successes, dtype=np.float64)
+    # The quantiles do not exist where nothing or everything was hit; there the scale ends.
+    inside = np.clip(hits, np.finfo(float).tiny, None), np.clip(n - hits, np.finfo(float).tiny, None)
+    low = np.where(hits <= 0, 0.0, special.betaincinv(inside[0], n - hits + 1, tail))
+    high = np.where(hits >= n, 1.0, special.betaincinv(hits + 1, inside[1], 1 - tail))
     return low, high
 
 
@@ -39,19 +72,22 @@ def share(hits: BoolArray, groups: Sequence[str] | None) -> Rate:
     """Return a share of photos with its exact interval.
 
     Several photos of one part are not independent. Where parts are named, the interval is that of as many trials as
-    there are parts, as if all photos of a part agreed: never too narrow.
+    there are parts, as if all photos of a part agreed. Parts with unequal numbers of photos count for fewer trials
+    than there are parts (Kish's effective number), because the share then hangs on those photographed most.
 
     Args:
         hits: (N,) bool.
         groups: (N,) the part of each photo, or None where every photo counts.
+
+    Source: Kish, Survey Sampling (1965), for the effective number.
     """
-    n = len(hits) if groups is None else len(set(groups))
-    unit: Unit = "photos" if groups is None else "parts"
-    if n == 0:
-        return Rate(None, None, None, 0, unit)
+    parts = Parts.of(groups, len(hits))
+    if parts.n == 0:
+        return Rate(None, None, None, 0, parts.unit)
     value = float(np.mean(hits))
-    low, high = clopper_pearson(value * n, n)
-    return Rate(value, low, high, n, unit)
+    trials = parts.effective
+    low, high = clopper_pearson(value * trials, trials)
+    return Rate(value, low, high, parts.n, parts.unit)
 
 
 def bootstrap(
@@ -60,41 +96,30 @@ def bootstrap(
     groups: Sequence[str] | None,
     *,
     strata: Int64Array,
-    draws: int = 1000,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> Rate:
     """Return a figure with its 95 % percentile bootstrap interval, drawing whole parts within each class.
+
+    The figures of `evaluate` take weights instead of indices and are far faster; this one is for any other figure.
 
     Args:
         statistic: from (M,) indices of photos to the figure; None where it is not defined.
         n: number of photos.
         groups: (n,) the part of each photo, or None where every photo counts.
-        strata: (n,) class of each photo; a part belongs to the class of its first photo.
+        strata: (n,) class of each photo; a part belongs to the rarest class among its photos.
         draws: how many samples are drawn.
         seed: of the draws.
     """
-    unit: Unit = "photos" if groups is None else "parts"
-    names = [str(index) for index in range(n)] if groups is None else list(groups)
-    members: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        members.setdefault(name, []).append(index)
+    parts = Parts.of(groups, n)
     value = statistic(np.arange(n))
     if value is None:
-        return Rate(None, None, None, len(members), unit)
-    by_class: dict[int, list[Int64Array]] = {}
-    for indices in members.values():
-        by_class.setdefault(int(strata[indices[0]]), []).append(np.array(indices, dtype=np.int64))
-    rng = np.random.default_rng(seed)
+        return Rate(None, None, None, parts.n, parts.unit)
     figures: list[float] = []
-    for _ in range(draws):
-        drawn = [parts[i] for parts in by_class.values() for i in rng.integers(len(parts), size=len(parts))]
-        figure = statistic(np.concatenate(drawn))
-        if figure is not None:
-            figures.append(figure)
-    low, high = _percentiles(np.array(figures))
-    return Rate(value, low, high, len(members), unit)
-
-
-def _percentiles(figures: Float64Array) -> tuple[float, float]:
-    low, high = np.percentile(figures, [2.5, 97.5])
-    return float(low), float(high)
+    for counts in draw_parts(parts.strata(strata), n, draws, seed):
+        for row in counts:
+            figure = statistic(np.repeat(np.arange(n), row[parts.codes].astype(np.int64)))
+            if figure is not None:
+                figures.append(figure)
+    low, high = percentiles(np.array(figures, dtype=np.float64), value)
+    return Rate(value, low, high, parts.n, parts.unit)

@@ -1,4 +1,8 @@
-"""Figures of a classifier: escape and overkill first, then the usual ones, each with its interval."""
+"""Figures of a classifier: escape and overkill first, then the usual ones, each with its interval.
+
+Counts (escape, overkill, accuracy, precision, recall) have Clopper and Pearson's interval, the other figures that of a
+bootstrap over whole parts (`measure`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from gonogo.errors import DataError
 from gonogo.evaluate.decision import Decision
-from gonogo.evaluate.intervals import bootstrap, share
+from gonogo.evaluate.figures import Answers, Ranking
+from gonogo.evaluate.intervals import share
+from gonogo.evaluate.measure import measure
 from gonogo.types import BoolArray, Float32Array, Int64Array, Rate
 
 
@@ -24,37 +31,78 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class LabelSetFigures:
+    """What the label sets are worth: share of photos whose set holds their kind, and how many kinds a set holds."""
+
+    covered: Rate
+    mean_size: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured on one set of photos.
 
     Attributes:
         n: photos.
-        escape_rate: share of the defective that were called good; None for sorting.
-        overkill_rate: share of the good that were called defective; None for sorting.
+        escape_rate: share of the defective that were called go; None for sorting.
+        overkill_rate: share of the good that were called no-go; None for sorting.
+        review_rate: share of all that were sent to review; None where there is no review band.
         accuracy: share answered correctly.
         balanced_accuracy: mean recall of the classes.
         auc: area under the ROC curve; for sorting, the mean of each kind against the rest.
+        average_precision: step-wise area under the precision-recall curve of "defect"; for sorting, the mean as above.
+        precision: share of the photos held back that are defective; None for sorting.
+        recall: share of the defective photos that were held back; None for sorting.
+        f1_defect: harmonic mean of the two; None for sorting.
+        mcc: Matthews' correlation, of "defect" for go or no-go, of all kinds for sorting.
         classes: figures of each class by name.
         confusion: true class to answered class to photos.
-        decision: the threshold used.
+        label_sets: None where they are not calibrated.
+        decision: the thresholds used.
+
+    A photo in review is held back: it counts as called defective everywhere but in the overkill rate.
     """
 
     n: int
     escape_rate: Rate | None
     overkill_rate: Rate | None
+    review_rate: Rate | None
     accuracy: Rate
     balanced_accuracy: Rate
     auc: Rate
+    average_precision: Rate
+    precision: Rate | None
+    recall: Rate | None
+    f1_defect: Rate | None
+    mcc: Rate
     classes: dict[str, ClassFigures]
     confusion: dict[str, dict[str, int]]
+    label_sets: LabelSetFigures | None
     decision: Decision
 
     def to_json(self) -> dict[str, Any]:
         """Return the eval object of ``--json``."""
         plain = asdict(self)
-        decision = plain.pop("decision")
+        del plain["decision"]
         plain["f1"] = {name: figures["f1"] for name, figures in plain["classes"].items()}
-        return plain | {"threshold": decision["threshold"], "threshold_method": decision["method"], "guarantee": None}
+        decision = self.decision
+        promises = {
+            name: None if promise is None else promise.to_json()
+            for name, promise in (
+                ("guarantee", decision.guarantee),
+                ("overkill_guarantee", decision.overkill_guarantee),
+                ("label_guarantee", decision.label_guarantee),
+            )
+        }
+        return (
+            plain
+            | promises
+            | {
+                "threshold": decision.threshold,
+                "threshold_method": decision.method,
+                "no_go_from": decision.no_go_from,
+            }
+        )
 
 
 def confusion_matrix(labels: Int64Array, answers: Int64Array, num_classes: int) -> Int64Array:
@@ -67,28 +115,26 @@ def balanced_accuracy(labels: Int64Array, answers: Int64Array) -> float:
     return float(np.mean([np.mean(answers[labels == k] == k) for k in np.unique(labels)]))
 
 
+def matthews(labels: Int64Array, answers: Int64Array) -> float:
+    """Return the correlation of true and answered classes, -1 to 1; 0 where either is always the same."""
+    tally = Answers(labels, answers, int(max(labels.max(), answers.max())) + 1).tally(np.ones((1, len(labels))))
+    return float(tally.matthews[0])
+
+
 def roc_auc(positive: BoolArray, scores: np.ndarray) -> float | None:
-    """Return the area under the ROC curve, ties counted half; None where one side is empty.
+    """Return the area under the ROC curve, ties counted half; None where one side is empty."""
+    return _area(positive, scores, 0)
 
-    Source: Mann and Whitney, Annals of Mathematical Statistics 18 (1947).
-    """
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if not n_positive or not n_negative:
+
+def average_precision(positive: BoolArray, scores: np.ndarray) -> float | None:
+    """Return the step-wise area under the precision-recall curve; None where one side is empty."""
+    return _area(positive, scores, 1)
+
+
+def _area(positive: BoolArray, scores: np.ndarray, which: int) -> float | None:
+    if positive.all() or not positive.any():
         return None
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_ranks = np.cumsum(counts) - (counts - 1) / 2
-    total = mean_ranks[inverse][positive].sum()
-    return float((total - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
-
-
-def _auc(decision: Decision, labels: Int64Array, pred_probs: Float32Array) -> float | None:
-    good = decision.task.good_index
-    if good is not None:
-        return roc_auc(labels != good, decision.defect_probs(pred_probs))
-    areas = [roc_auc(labels == k, pred_probs[:, k]) for k in range(pred_probs.shape[1])]
-    known = [area for area in areas if area is not None]
-    return float(np.mean(known)) if known else None
+    return float(Ranking(positive, scores).areas(np.ones((1, len(scores))))[which][0])
 
 
 def evaluate(
@@ -97,54 +143,92 @@ def evaluate(
     """Measure.
 
     Args:
-        decision: classes and threshold.
+        decision: classes and thresholds.
         labels: (N,) true class numbers, N at least 1.
         pred_probs: (N, K).
         groups: (N,) the part each photo shows, or None where nobody named them.
+
+    Raises:
+        DataError: a probability is not a number.
     """
-    names = decision.task.classes
+    if not np.isfinite(pred_probs).all():
+        broken = int((~np.isfinite(pred_probs)).any(axis=1).sum())
+        raise DataError(
+            f"the network answers no number for {broken} of {len(labels)} photos, expected probabilities; train again, "
+            "with a smaller learning rate"
+        )
+    # The bootstrap draws by place; in an order of their own the photos give the same interval however they arrive.
+    order = np.lexsort((*pred_probs.T, labels))
+    labels, pred_probs = labels[order], pred_probs[order]
+    groups = None if groups is None else [groups[i] for i in order]
     answers = decision.labels(pred_probs)
+    names = decision.task.classes
     matrix = confusion_matrix(labels, answers, len(names))
-    figures = {}
-    for k, name in enumerate(names):
-        hits, answered, there = int(matrix[k, k]), int(matrix[:, k].sum()), int(matrix[k].sum())
-        precision, recall = hits / max(answered, 1), hits / max(there, 1)
-        figures[name] = ClassFigures(precision, recall, 2 * hits / max(answered + there, 1), there)
-    escape, overkill = _line_rates(decision, labels, answers, groups)
+    tally = Answers(labels, answers, len(names)).tally(np.ones((1, len(labels))))
+    columns = zip(tally.precision[0], tally.recall[0], tally.f1[0], tally.there[0], strict=True)
+    figures = measure(decision, labels, answers, pred_probs, groups)
     return Evaluation(
         n=len(labels),
-        escape_rate=escape,
-        overkill_rate=overkill,
+        **_line_rates(decision, labels, pred_probs, groups),
         accuracy=share(labels == answers, groups),
-        balanced_accuracy=bootstrap(
-            lambda i: balanced_accuracy(labels[i], answers[i]), len(labels), groups, strata=labels
-        ),
-        auc=bootstrap(lambda i: _auc(decision, labels[i], pred_probs[i]), len(labels), groups, strata=labels),
-        classes=figures,
+        balanced_accuracy=figures["balanced_accuracy"],
+        auc=figures["auc"],
+        average_precision=figures["average_precision"],
+        f1_defect=figures.get("f1_defect"),
+        mcc=figures["mcc"],
+        classes={
+            name: ClassFigures(float(precision), float(recall), float(f1), int(n))
+            for name, (precision, recall, f1, n) in zip(names, columns, strict=True)
+        },
         confusion={a: {b: int(matrix[i, j]) for j, b in enumerate(names)} for i, a in enumerate(names)},
+        label_sets=_label_sets(decision, labels, pred_probs, groups),
         decision=decision,
     )
 
 
 def _line_rates(
-    decision: Decision, labels: Int64Array, answers: Int64Array, groups: Sequence[str] | None
-) -> tuple[Rate | None, Rate | None]:
+    decision: Decision, labels: Int64Array, pred_probs: Float32Array, groups: Sequence[str] | None
+) -> dict[str, Rate | None]:
     good = decision.task.good_index
     if good is None:
-        return None, None
+        return dict.fromkeys(("escape_rate", "overkill_rate", "review_rate", "precision", "recall"))
+    verdicts = np.array(decision.verdicts(pred_probs))
+    defective, held = labels != good, verdicts != "go"
 
-    def rate(mask: BoolArray, wrong: BoolArray) -> Rate:
-        return share(wrong[mask], None if groups is None else [g for g, m in zip(groups, mask, strict=True) if m])
+    def rate(among: BoolArray, hits: BoolArray) -> Rate:
+        return share(hits[among], None if groups is None else [g for g, m in zip(groups, among, strict=True) if m])
 
-    return rate(labels != good, answers == good), rate(labels == good, answers != good)
+    return {
+        "escape_rate": rate(defective, ~held),
+        "overkill_rate": rate(~defective, verdicts == "no-go"),
+        "review_rate": share(verdicts == "review", groups) if decision.has_review else None,
+        "precision": rate(held, defective),
+        "recall": rate(defective, held),
+    }
+
+
+def _label_sets(
+    decision: Decision, labels: Int64Array, pred_probs: Float32Array, groups: Sequence[str] | None
+) -> LabelSetFigures | None:
+    if decision.label_cut is None:
+        return None
+    sets = decision.label_sets(pred_probs)
+    return LabelSetFigures(share(sets[np.arange(len(labels)), labels], groups), float(sets.sum(axis=1).mean()))
 
 
 def why_refused(decision: Decision, pred_probs: Float32Array) -> str | None:
     """Return why nobody should use this network: it answers every photo alike; None where it does not."""
     answers = np.unique(decision.labels(pred_probs))
-    if len(pred_probs) < 2 or len(answers) > 1:
+    verdicts = set(decision.verdicts(pred_probs))
+    if len(pred_probs) < 2 or (len(answers) > 1 and verdicts != {"no-go"} and verdicts != {"review"}):
         return None
+    if verdicts == {"review"}:
+        return (
+            f"the gauge sends all {len(pred_probs)} photos to review: nobody needs it; ask for a weaker guarantee, or "
+            "for more parts"
+        )
+    said = f"'{decision.task.classes[answers[0]]}'" if len(answers) == 1 else "some defect"
     return (
-        f"the network answers '{decision.task.classes[answers[0]]}' for all {len(pred_probs)} photos: "
+        f"the network answers {said} for all {len(pred_probs)} photos: "
         "it has learnt nothing; train longer, or look at the photos"
     )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gonogo.data.geometry import Geometry
 from gonogo.train.augment import augment
+from gonogo.train.imbalance import REMEDIES
 from gonogo.train.recipe import Recipe
 from gonogo.types import Int64Array, UInt8Array
 
@@ -58,6 +59,14 @@ class Loader:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def photos_per_epoch(self, recipe: Recipe) -> int:
+        """Return how many photos `train_batches` yields in each epoch."""
+        return len(REMEDIES.get(recipe.imbalance).order(self.labels, torch.Generator()))
+
+    def class_counts(self, num_classes: int) -> Tensor:
+        """Return (K,) float32, the photos of each class."""
+        return torch.bincount(self.labels, minlength=num_classes).float()
+
     def _levels(self, chosen: Int64Array) -> Tensor:
         photos = torch.from_numpy(self.pixels[self.rows[chosen]]).to(self.device)
         n, height, width, channels = photos.shape
@@ -69,13 +78,13 @@ class Loader:
         return levels.sub(self.mean).div_(self.std).contiguous(memory_format=torch.channels_last)
 
     def train_batches(self, recipe: Recipe, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield every photo once, shuffled and augmented; the same epoch of the same seed always yields the same.
+        """Yield the photos that the recipe draws, shuffled and augmented; the same epoch of the same seed always alike.
 
         Yields:
             (B, C, h, w) float32 normalised photos and (B,) int64 labels.
         """
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self), generator=generator)
+        order = REMEDIES.get(recipe.imbalance).order(self.labels, generator)
         for chosen in torch.split(order, recipe.batch_size):
             levels = augment(self._levels(chosen.numpy()), recipe, generator)
             yield self._normalise(levels), self.labels[chosen].to(self.device)

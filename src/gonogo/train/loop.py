@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from gonogo.errors import BarNotMetError
 from gonogo.train.checkpoint import Progress, copy_weights, load_checkpoint, save_checkpoint
+from gonogo.train.imbalance import REMEDIES, Loss
 from gonogo.train.loader import Loader
 from gonogo.train.recipe import Recipe
 
@@ -36,7 +37,7 @@ class Step:
         epoch: the one under way, from 1.
         epochs: of the recipe.
         photos: done in this epoch.
-        photos_per_epoch: training photos.
+        photos_per_epoch: training photos drawn in each epoch.
         images_per_second: of this epoch so far.
         row: figures of the epoch, when it has just ended; None before.
     """
@@ -93,8 +94,10 @@ class Trainer:
         self.network, self.recipe, self.train, self.val = network, recipe, train, val
         self.fabric, self.checkpoint, self.report = fabric, checkpoint, report
         self.optimizer = make_optimizer(network, recipe)
-        steps = -(-len(train) // recipe.batch_size)
+        self.photos = train.photos_per_epoch(recipe)
+        steps = -(-self.photos // recipe.batch_size)
         self.scheduler = make_scheduler(self.optimizer, recipe, steps)
+        self.loss: Loss | None = None
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
 
@@ -115,7 +118,7 @@ class Trainer:
             row = self._epoch(wrapped, optimizer)
             self._remember(row)
             save_checkpoint(self.checkpoint, self.network, self.best, self.optimizer, self.progress)
-            self._tell(row["images_per_second"], len(self.train), row)
+            self._tell(row["images_per_second"], self.photos, row)
         self.network.load_state_dict(self.best)
         return self.progress
 
@@ -130,7 +133,10 @@ class Trainer:
         wrapped.train()
         total, seen, started = 0.0, 0, time.perf_counter()
         for inputs, labels in self.train.train_batches(recipe, epoch):
-            loss = F.cross_entropy(wrapped(inputs), labels, label_smoothing=recipe.label_smoothing)
+            logits = wrapped(inputs)
+            if self.loss is None:
+                self.loss = REMEDIES.get(recipe.imbalance).loss(self.train.class_counts(logits.shape[1]), recipe)
+            loss = self.loss(logits, labels)
             optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
             optimizer.step()
@@ -180,4 +186,4 @@ class Trainer:
     def _tell(self, images_per_second: float, photos: int, row: dict[str, float] | None = None) -> None:
         if self.report:
             epoch = self.progress.epoch + (row is None)
-            self.report(Step(epoch, self.recipe.epochs, photos, len(self.train), images_per_second, row))
+            self.report(Step(epoch, self.recipe.epochs, photos, self.photos, images_per_second, row))

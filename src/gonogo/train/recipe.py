@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gonogo.config import from_dict
-from gonogo.errors import ConfigError
+from gonogo.errors import ConfigError, did_you_mean
+from gonogo.train.imbalance import REMEDIES
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Recipe:
         schedule: "one-cycle" (a step at a time), "plateau" (halved after 3 epochs without a better validation loss)
             or "constant".
         label_smoothing: share of the target spread over all classes.
+        imbalance: what is done where a class is rare: "none", "undersample", "oversample", "class-weights", "focal" or
+            "logit-adjustment".
+        focal_gamma: how much less the focal loss counts photos that are answered well.
+        logit_tau: how far logit adjustment goes; 1 aims at the best balanced accuracy.
         patience: epochs without a better validation loss before stopping, 0 for never.
         hflip: mirror left and right, half of the photos.
         vflip: mirror top and bottom, half of the photos.
@@ -43,6 +48,9 @@ class Recipe:
     weight_decay: float = 0.01
     schedule: Literal["one-cycle", "plateau", "constant"] = "one-cycle"
     label_smoothing: float = 0.05
+    imbalance: str = "none"
+    focal_gamma: float = 2.0
+    logit_tau: float = 1.0
     patience: int = 10
     hflip: bool = True
     vflip: bool = True
@@ -56,6 +64,8 @@ class Recipe:
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
 
     def __post_init__(self) -> None:
+        if self.imbalance not in REMEDIES:
+            raise ConfigError(f"recipe: imbalance is '{self.imbalance}'; {did_you_mean(self.imbalance, REMEDIES)}")
         at_least = {"epochs": 1, "batch_size": 2, "patience": 0, "threads": 1, "seed": 0}
         for name, lowest in at_least.items():
             if getattr(self, name) < lowest:
@@ -64,6 +74,8 @@ class Recipe:
             "lr": (1e-8, 10.0),
             "weight_decay": (0.0, 1.0),
             "label_smoothing": (0.0, 0.9),
+            "focal_gamma": (0.0, 10.0),
+            "logit_tau": (0.0, 5.0),
             "rotate_degrees": (0.0, 180.0),
             "scale_percent": (0.0, 90.0),
             "shift_percent": (0.0, 100.0),
