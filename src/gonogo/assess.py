@@ -14,7 +14,7 @@ import numpy as np
 
 from gonogo.data.cache import load_sample
 from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
-from gonogo.data.groups import group_by
+from gonogo.data.groups import group_by, join_groups
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import scan
 from gonogo.data.split import shared_content
@@ -234,6 +234,8 @@ def _choose(
     named = replace(manifest, classes=classes)
     steps = None if progress is None else lambda done, total: progress("reading", done, total)
     manifest = scan(named, skip_unreadable=skip_unreadable, progress=steps).manifest
+    if manifest.has_groups:
+        manifest = join_groups(manifest)  # photos with the same bytes are of one part, whatever their names say
     has_test = any(sample.split == "test" for sample in manifest.samples)
     return manifest, split or ("test" if has_test else "all")
 
