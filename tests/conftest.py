@@ -73,11 +73,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def castings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two photos of each of 24 synthetic castings, 100 pixels wide, with plain defects."""
+    """Two photos of each of 24 synthetic castings, 200 pixels wide, with plain defects."""
     from gonogo.data.synthetic import write_castings
 
     folder = tmp_path_factory.mktemp("synthetic") / "castings"
-    write_castings(folder, parts=24, views=2, difficulty=0.0, size=100, seed=3)
+    write_castings(folder, parts=24, views=2, difficulty=0.0, size=200, seed=3)
     return folder
 
 

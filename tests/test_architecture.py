@@ -19,6 +19,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("evaluate",),
     ("audit",),
+    ("splitting",),
     ("runtimes",),
     ("gauge",),
     ("models",),

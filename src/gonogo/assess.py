@@ -5,27 +5,32 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gonogo.data.cache import load_sample
-from gonogo.data.formats import DEFAULT_OPTIONS, ReadOptions, read_dataset
+from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
+from gonogo.data.groups import group_by, join_groups
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import scan
 from gonogo.data.split import shared_content
 from gonogo.errors import DataError, UsageError, did_you_mean
 from gonogo.evaluate.decision import Decision
+from gonogo.evaluate.intervals import share
 from gonogo.evaluate.metrics import Evaluation, evaluate, why_refused
 from gonogo.files import new_folder, write_text
 from gonogo.gauge.gauge import MANIFEST_NAME, Gauge
 from gonogo.gauge.region import HeatGrid
+from gonogo.gauge.seen import Keys, are_seen, content_keys
 from gonogo.report.sheet import Tile, draw_sheet, save_sheet
 from gonogo.types import Float32Array, UInt8Array
+
+if TYPE_CHECKING:
+    from gonogo.train.prepare import DataOptions
 
 FIGURES_NAME = "metrics.json"
 VERDICTS_NAME = "verdicts.csv"
@@ -46,6 +51,9 @@ class Subject:
         decision: classes and threshold.
         grid: which photos fit, and where the heat map lies on them.
         manifest: the run's own data; None for a gauge.
+        seen: which photos it was trained or tuned on.
+        leaky: for test and val, the share of photos whose part also stands in another split; None if none does.
+        options: how the run's data were read; None for a gauge.
     """
 
     name: str
@@ -53,6 +61,31 @@ class Subject:
     decision: Decision
     grid: HeatGrid
     manifest: Manifest | None
+    seen: Keys
+    leaky: Mapping[str, Any] | None
+    options: DataOptions | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How photos that are given are read; what is None is as the run's own were.
+
+    Attributes:
+        format: name of the format.
+        task: "binary" for good and defect, "class" for the kinds.
+        mixed: what a photo with boxes of several classes is.
+        group_by: how file names tell the part.
+        photos: the folder that a table's paths are below.
+    """
+
+    format: str | None = None
+    task: TaskName | None = None
+    mixed: MixedRule | None = None
+    group_by: str | None = None
+    photos: Path | None = None
+
+
+AS_TRAINED = Reading()
 
 
 @dataclass(frozen=True)
@@ -65,6 +98,10 @@ class Assessment:
         folder: holds metrics.json, verdicts.csv and mistakes.png.
         leaked: how many of the photos also stand, by bytes or part, in another split.
         refused: why nobody should use it, None where it may be used.
+        leaky: why the figures are too good: for test and val of the run, the share of photos whose part also stands in
+            another split; for photos that were given, the share of them that it was trained or tuned on. None where
+            nothing is known against them.
+        seen: how many of the photos that were given it was trained or tuned on.
         notes: what the user should know of the photos.
     """
 
@@ -73,6 +110,8 @@ class Assessment:
     folder: Path
     leaked: int
     refused: str | None
+    leaky: Mapping[str, Any] | None = None
+    seen: int = 0
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -80,6 +119,8 @@ class Assessment:
         return self.figures.to_json() | {
             "split": self.split,
             "leaked_photos": self.leaked,
+            "seen_photos": self.seen,
+            "leaky": self.leaky,
             "refused": self.refused,
             "verdicts": str(self.folder / VERDICTS_NAME),
             "mistakes": str(self.folder / SHEET_NAME),
@@ -100,10 +141,21 @@ def open_subject(path: Path) -> Subject:
         run = Run.open(path)
         network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
         grid = HeatGrid(run.config.geometry, *network.network.map_grid())
-        return Subject(path.name, lambda pixels: answer(network, pixels), run.decision, grid, run.manifest())
+        manifest = run.manifest()
+        return Subject(
+            path.name,
+            lambda pixels: answer(network, pixels),
+            run.decision,
+            grid,
+            manifest,
+            content_keys(s.sha256 for s in manifest.samples if s.split != "test"),
+            run.metrics.get("leaky"),
+            run.config.options,
+        )
     if (path / MANIFEST_NAME).is_file() or path.suffix == ".onnx":
         gauge = Gauge.load(path)
-        return Subject(path.name, gauge.open(), gauge.facts.decision, gauge.facts.grid, None)
+        leaky = gauge.facts.about.get("leaky")
+        return Subject(path.name, gauge.open(), gauge.facts.decision, gauge.facts.grid, None, gauge.seen, leaky)
     raise UsageError(f"{path} is neither a run (run.toml) nor a gauge ({MANIFEST_NAME}); give one of them")
 
 
@@ -113,8 +165,7 @@ def assess(
     *,
     split: str | None = None,
     out: Path | None = None,
-    format_name: str | None = None,
-    options: ReadOptions = DEFAULT_OPTIONS,
+    reading: Reading = AS_TRAINED,
     skip_unreadable: bool = False,
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -126,8 +177,7 @@ def assess(
         data: photos with classes; a run's own data unless given.
         split: train, val, test or all; test where the data have one, otherwise all.
         out: folder to write; unless given, ``eval-SPLIT`` in the run, or ``NAME-eval`` here for a gauge.
-        format_name: of `data`; recognised unless given.
-        options: how the labels of `data` are read.
+        reading: how `data` are read.
         skip_unreadable: go on without photos that cannot be decoded.
         force: replace `out`.
         progress: called with what is done, how much of it, and of how much.
@@ -137,16 +187,18 @@ def assess(
         DataError: the photos cannot be read, do not fit, or have other classes.
     """
     subject = open_subject(path)
-    read = partial(read_dataset, format_name=format_name, options=options)
-    whole, split = _choose(subject, path, data, split, read, skip_unreadable, progress)
+    whole, split = _choose(subject, path, data, split, reading, skip_unreadable, progress)
     manifest = whole if split == "all" else whole.select(split)
     if not len(manifest):
         raise UsageError(f"no photos in split '{split}'; the data have: {_splits(whole)}")
     pred_probs = _ask(subject, manifest, progress)
-    figures = evaluate(subject.decision, manifest.labels, pred_probs, manifest.groups if manifest.has_groups else None)
+    figures = evaluate(subject.decision, manifest.labels, pred_probs, manifest.groups if whole.has_groups else None)
     leaked = 0 if split == "all" else shared_content(whole, split)
+    seen = are_seen(subject.seen, [s.sha256 for s in manifest.samples] if data is not None else [])
+    leaky = {**(subject.leaky or {}), **({"data": vars(share(seen, None))} if seen.any() else {})} or None
     folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
-    result = Assessment(figures, split, folder, leaked, why_refused(subject.decision, pred_probs), whole.notes)
+    refused = why_refused(subject.decision, pred_probs)
+    result = Assessment(figures, split, folder, leaked, refused, leaky, int(seen.sum()), whole.notes)
     # A folder that this command named itself is its own to replace.
     with new_folder(folder, force=force or out is None, marker=VERDICTS_NAME) as temporary:
         _write(temporary, result, subject, manifest, pred_probs)
@@ -162,7 +214,7 @@ def _choose(
     path: Path,
     data: Path | None,
     split: str | None,
-    read: Callable[[Path], Manifest],
+    reading: Reading,
     skip_unreadable: bool,
     progress: Callable[[str, int, int], None] | None,
 ) -> tuple[Manifest, str]:
@@ -174,16 +226,43 @@ def _choose(
     if data is None:
         assert subject.manifest is not None
         return subject.manifest, split or "test"
-    manifest = read(data)
+    manifest = _read(data, reading, subject.options)
     classes = subject.decision.task.classes
     unknown = [name for name in manifest.classes if name not in classes]
     if unknown:
         raise DataError(f"{data} has a class '{unknown[0]}' that {path} does not know; it knows {', '.join(classes)}")
     named = replace(manifest, classes=classes)
-    reading = None if progress is None else lambda done, total: progress("reading", done, total)
-    manifest = scan(named, skip_unreadable=skip_unreadable, progress=reading).manifest
+    steps = None if progress is None else lambda done, total: progress("reading", done, total)
+    manifest = scan(named, skip_unreadable=skip_unreadable, progress=steps).manifest
+    if manifest.has_groups:
+        manifest = join_groups(manifest)  # photos with the same bytes are of one part, whatever their names say
     has_test = any(sample.split == "test" for sample in manifest.samples)
     return manifest, split or ("test" if has_test else "all")
+
+
+def _read(data: Path, reading: Reading, trained: DataOptions | None) -> Manifest:
+    """Read photos as the run's own were read, except for what is said otherwise."""
+    format_name = reading.format or (trained.format if trained else None)
+    task = reading.task or (trained.task if trained else None)
+    mixed = reading.mixed or (trained.mixed if trained else None) or "refuse"
+    try:
+        manifest = read_dataset(data, format_name, ReadOptions(task, mixed, photos=reading.photos))
+    except DataError as error:
+        if reading.format or not format_name:
+            raise
+        raise DataError(
+            f"{error} (it was read as {format_name}, as the run's photos were; --format reads it otherwise)"
+        ) from error
+    rule = reading.group_by or (trained.group_by if trained else None)
+    if rule is None:
+        return manifest
+    try:
+        return group_by(manifest, rule)
+    except UsageError:
+        if reading.group_by:
+            raise
+        note = f"the run's --group-by {rule} does not fit these names: photos are counted, not parts"
+        return replace(manifest, notes=(*manifest.notes, note))
 
 
 def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int], None] | None) -> Float32Array:
@@ -210,6 +289,7 @@ def _write(folder: Path, result: Assessment, subject: Subject, manifest: Manifes
     worst, mistakes = _worst_first(decision, manifest, pred_probs)
     tiles = [_tile(subject, manifest, index, answers[index], float(probs[index])) for index in worst]
     title = f"{subject.name}: {mistakes} {'mistake' if mistakes == 1 else 'mistakes'} in {len(manifest)} photos"
+    title += " (leaky)" if result.leaky else ""
     shown = "worst first" + ("" if mistakes >= LEAST_TILES else ", then the least certain of the right ones")
     threshold = "" if decision.threshold is None else f"; a defect from probability {decision.threshold:.3f} on"
     save_sheet(draw_sheet(tiles, subject.grid, title, shown + threshold), folder / SHEET_NAME)

@@ -69,9 +69,9 @@ def demo(
         force=force,
         progress=drawing,
     )
-    request = TrainRequest(
-        photos, run_folder, recipe={**RECIPE, "seed": seed}, options=DataOptions(reduce=REDUCE), force=force
-    )
+    # The photos' table names the parts, and none of them is a copy of another.
+    options = DataOptions(reduce=REDUCE, find_copies=False)
+    request = TrainRequest(photos, run_folder, recipe={**RECIPE, "seed": seed}, options=options, force=force)
     run = train(request, progress=progress, report=report, note=note)
     gauge = export_gauge(run, gauge_folder, force=force).gauge
     parities = [parity for _, parity in verify(gauge)]

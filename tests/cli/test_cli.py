@@ -20,7 +20,7 @@ from gonogo.gauge.gauge import Gauge, write_manifest
 from gonogo.gauge.golden import Golden
 from tests.helpers import command, gonogo, gonogo_json, in_process, one_error_line, write_alike
 
-COMMANDS = ("demo", "synth", "train", "eval", "export", "verify", "predict", "bench", "models")
+COMMANDS = ("demo", "synth", "split", "train", "eval", "export", "verify", "predict", "bench", "models")
 
 
 def test_the_version_and_the_help_are_printed():
@@ -94,9 +94,9 @@ def test_verify_on_a_device_that_answers_otherwise_is_exit_1(gauge_folder: Path,
 
 def test_a_training_that_learns_nothing_is_exit_1_and_says_so_now_and_when_resumed(tmp_path: Path):
     data = write_alike(tmp_path / "photos", 10)
-    arguments = ("train", data, "--out", tmp_path / "run", "--epochs", 1, "--crop", "32x32+1+1", "--device", "cpu")
+    arguments = ("train", data, "--out", tmp_path / "run", "--epochs", 1, "--crop", "32x32+1+1")
     for extra in ((), ("--resume",)):
-        done = in_process(*arguments, *extra, "--json")
+        done = in_process(*arguments, "--no-find-copies", "--device", "cpu", *extra, "--json")
         assert done.returncode == 1
         refused = json.loads(done.stdout)["refused"]
         assert "it has learnt nothing" in refused

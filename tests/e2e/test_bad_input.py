@@ -140,7 +140,7 @@ def test_deep_photos_train_with_their_bit_depth_and_are_never_clipped(tmp_path: 
     for number in range(8):
         for label, peak in (("ok", 4095), ("defect", 900)):
             write_deep(photos / label / f"deep{number}.png", 64, peak, seed=number)
-    command = ("train", photos, "--out", tmp_path / "run", "--epochs", 3, "--batch-size", 4, "--json")
+    command = ("train", photos, "--out", tmp_path / "run", "--epochs", 8, "--batch-size", 4, "--json")
     line = one_error_line(in_process(*command, "--bit-depth", 11))
     assert "4095" in line
     assert "--bit-depth 11" in line

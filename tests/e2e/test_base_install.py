@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import python
+from tests.helpers import python, write_plates
 
 # Every package that the base install does not bring is made unimportable before gonogo is loaded.
 BASE_ONLY = """
@@ -15,6 +15,7 @@ import sys
 from importlib.abc import MetaPathFinder
 
 MISSING = {"torch", "scipy", "sklearn", "safetensors", "pyarrow", "onnx", "onnxscript", "lightning_fabric", "tomli_w"}
+MISSING |= {"cv2", "faiss", "threadpoolctl"}
 
 
 class Absent(MetaPathFinder):
@@ -56,12 +57,19 @@ def test_bench_works(gauge_folder: Path):
     assert len(json.loads(done.stdout)["rows"]) == 2
 
 
-@pytest.mark.parametrize("name", ["train", "synth", "eval run", "eval gauge", "export", "models", "demo"])
+@pytest.mark.parametrize("name", ["split", "train", "synth", "eval run", "eval gauge", "export", "models", "demo"])
 def test_what_makes_gauges_prints_the_command_that_installs_it(
-    name: str, plates: Path, run_folder: Path, gauge_folder: Path, tmp_path: Path
+    name: str,
+    plates: Path,
+    run_folder: Path,
+    gauge_folder: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ):
     out = ("--out", tmp_path / "out")
     arguments = {
+        # Photos that were searched before need no search.
+        "split": ("split", write_plates(tmp_path_factory.mktemp("new"), 3, seed=8), "--out", tmp_path / "split.csv"),
         "train": ("train", plates, *out),
         "synth": ("synth", tmp_path / "out"),
         "eval run": ("eval", run_folder, *out),

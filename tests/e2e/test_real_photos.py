@@ -47,7 +47,7 @@ def test_the_leak_of_the_published_split_is_counted_by_its_bytes(casting: Manife
     assert found.channels == 1
     assert found.sizes == {(300, 300): 4435}
     assert shared_content(found.manifest) == twice
-    split = split_manifest(found.manifest)
+    split = split_manifest(found.manifest).manifest
     assert split.select("test").samples == found.manifest.select("test").samples
     # What this project itself splits off shares no bytes with training.
     val = {s.sha256 for s in split.select("val").samples}

@@ -32,7 +32,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def synth(work: Path) -> dict[str, Any]:
-    arguments = ("--parts", PARTS, "--views", VIEWS, "--size", 100, "--difficulty", 0, "--seed", 1)
+    arguments = ("--parts", PARTS, "--views", VIEWS, "--size", 200, "--difficulty", 0, "--seed", 1)
     return gonogo_json("synth", "photos", *arguments, cwd=work)
 
 
@@ -151,7 +151,7 @@ def test_predict(work: Path, exported: dict[str, Any]):
 
 def test_bench(work: Path, exported: dict[str, Any]):
     document = gonogo_json("bench", "gauge", "--repeats", 20, cwd=work)
-    assert set(document) == {"device", "rows"}
+    assert set(document) == {"device", "rows", "leaky"}
     assert [row["from"] for row in document["rows"]] == ["pixels", "jpeg"]
     for row in document["rows"]:
         assert set(row) >= BENCH

@@ -77,7 +77,7 @@ def test_pixels_that_do_not_fit_are_refused(gauge: Gauge, pixels: np.ndarray):
 
 def test_the_manifest_states_what_lies_there(gauge: Gauge, gauge_folder: Path):
     values = json.loads((gauge_folder / "gauge.json").read_text())
-    assert {path.name for path in gauge_folder.iterdir()} == {"gauge.json", "model.onnx", "golden.npz"}
+    assert {path.name for path in gauge_folder.iterdir()} == {"gauge.json", "model.onnx", "golden.npz", "seen.npy"}
     assert values["schema"] == 1
     assert values["files"][0]["size_bytes"] == (gauge_folder / "model.onnx").stat().st_size
     assert values["digest"] == digest({key: value for key, value in values.items() if key != "digest"})

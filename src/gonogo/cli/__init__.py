@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from gonogo.cli import audit, bench, demo, evaluate, export, models, predict, synth, train, verify
+from gonogo.cli import audit, bench, demo, evaluate, export, models, predict, split, synth, train, verify
 from gonogo.errors import GonogoError
 
 DEBUG = "--debug"
@@ -27,6 +27,7 @@ for name, module in (
     ("demo", demo),
     ("synth", synth),
     ("audit", audit),
+    ("split", split),
     ("train", train),
     ("eval", evaluate),
     ("export", export),

@@ -145,6 +145,11 @@ def percent(rate: dict[str, Any] | None) -> str:
     )
 
 
+def leaky_mark(document: dict[str, Any]) -> str:
+    """Return what stands behind each figure that rests on a leaky split; nothing behind the others."""
+    return " (leaky)" if document.get("leaky") else ""
+
+
 def show_figures(console: Console, figures: dict[str, Any], title: str) -> None:
     """Print an eval object: rates with intervals, then each class, then the confusion."""
     rows = [
@@ -155,10 +160,19 @@ def show_figures(console: Console, figures: dict[str, Any], title: str) -> None:
         ("ROC AUC", percent(figures["auc"])),
     ]
     sorting = figures["escape_rate"] is None
-    console.table(("rate", "value (95 % interval)"), rows[2:] if sorting else rows, title)
+    mark = leaky_mark(figures)
+    rows = [(name, value + mark) for name, value in (rows[2:] if sorting else rows)]
+    console.table(("rate", "value (95 % interval)"), rows, title + mark)
     names = list(figures["classes"])
     console.table(
-        ("class", "precision", "recall", "F1", "photos", *(f"called {name}" for name in names if len(names) <= 4)),
+        (
+            f"class{mark}",
+            "precision",
+            "recall",
+            "F1",
+            "photos",
+            *(f"called {name}" for name in names if len(names) <= 4),
+        ),
         (
             (
                 name,

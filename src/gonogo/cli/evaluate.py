@@ -13,7 +13,9 @@ from gonogo.cli.options import (
     AsJson,
     Force,
     FormatName,
-    Mixed,
+    GroupBy,
+    MixedOrAsTrained,
+    Photos,
     SkipUnreadable,
     TaskOption,
     check_choice,
@@ -29,17 +31,18 @@ def run(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write.")] = None,
     format_: FormatName = None,
     task: TaskOption = None,
-    mixed: Mixed = "refuse",
+    mixed: MixedOrAsTrained = None,
+    photos: Photos = None,
+    group_by: GroupBy = None,
     force: Force = False,
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a run or a gauge; draw its worst mistakes."""
+    """Evaluate a run or a gauge; draw its worst mistakes. Other photos are read as the run's own, unless said."""
     check_choice(task, "--task", ("binary", "class"))
     check_choice(mixed, "--mixed", MIXED)
     try:
-        from gonogo.assess import assess
-        from gonogo.data.formats import ReadOptions
+        from gonogo.assess import Reading, assess
 
         with Console(as_json) as console:
             result = assess(
@@ -47,8 +50,7 @@ def run(
                 data,
                 split=split,
                 out=out,
-                format_name=format_,
-                options=ReadOptions(task, mixed),  # type: ignore[arg-type]  # checked above
+                reading=Reading(format_, task, mixed, group_by, photos),  # type: ignore[arg-type]  # checked above
                 skip_unreadable=skip_unreadable,
                 force=force,
                 progress=console.progress,
@@ -60,6 +62,11 @@ def run(
                 console.note(
                     f"leak: {result.leaked} of these {result.figures.n} photos have the same bytes or part as a photo "
                     "in another split; the figures are too good"
+                )
+            if result.seen:
+                console.note(
+                    f"leak: {result.seen} of these {result.figures.n} photos are byte for byte among those that "
+                    f"{subject} was trained or tuned on; the figures are too good"
                 )
             show_figures(console, document, f"{subject} on {result.figures.n} photos ({result.split})")
             console.line(f"verdicts: {document['verdicts']}")

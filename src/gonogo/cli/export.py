@@ -60,5 +60,8 @@ def run(
                 for file, parity in zip(exported.gauge.files, exported.parities, strict=True)
             ),
         )
+        leaky = exported.gauge.facts.about["leaky"]
+        if leaky:
+            console.note("leaky: this gauge comes from a split that leaks; every figure in it is too good")
         console.line(f"gauge: {out}   next: gonogo verify {out}   gonogo predict {out} PHOTOS")
-        console.result({"gauge": str(out), "files": files})
+        console.result({"gauge": str(out), "files": files, "leaky": leaky})

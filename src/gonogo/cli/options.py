@@ -32,14 +32,26 @@ GroupBy = Annotated[
     str | None,
     typer.Option("--group-by", help="How names tell the part: photos a part, or a pattern such as '(\\d+)_view'."),
 ]
-MIXED = ("refuse", "first", "largest", "most", "skip")
-Mixed = Annotated[
-    str,
+Groups = Annotated[
+    Path | None, typer.Option("--groups", help="CSV file path,group that tells the parts, as gonogo audit writes it.")
+]
+FindCopies = Annotated[
+    bool,
     typer.Option(
-        help="What a photo with boxes of several classes is: refuse, the class of the first or largest box or of most "
-        "boxes, or skip."
+        "--find-copies/--no-find-copies", help="Search the photos for copies of one another; keep them together."
     ),
 ]
+Photos = Annotated[
+    Path | None, typer.Option("--photos", help="Folder that a table's paths are below, where it is not its own.")
+]
+MIXED = ("refuse", "first", "largest", "most", "skip")
+_MIXED = typer.Option(
+    "--mixed",
+    help="What a photo with boxes of several classes is: refuse, the class of the first or largest box or of most "
+    "boxes, or skip.",
+)
+Mixed = Annotated[str, _MIXED]
+MixedOrAsTrained = Annotated[str | None, _MIXED]
 
 
 def key_values(pairs: list[str], option: str) -> dict[str, str]:

@@ -7,16 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from gonogo.cli.console import Console, percent
+from gonogo.cli.console import Console, leaky_mark, percent
 from gonogo.cli.options import (
     MIXED,
     AsJson,
     Data,
     DryRun,
+    FindCopies,
     Force,
     FormatName,
     GroupBy,
+    Groups,
     Mixed,
+    Photos,
     SkipUnreadable,
     TaskOption,
     check_choice,
@@ -37,8 +40,12 @@ def run(
     task: TaskOption = None,
     mixed: Mixed = "refuse",
     group_by: GroupBy = None,
-    find_copies: Annotated[
-        bool, typer.Option("--find-copies", help="Search the photos for copies of one another; keep them together.")
+    photos: Photos = None,
+    groups: Groups = None,
+    find_copies: FindCopies = True,
+    resplit: Annotated[bool, typer.Option("--resplit", help="Make a new split, whatever the data came with.")] = False,
+    allow_leaks: Annotated[
+        bool, typer.Option("--allow-leaks", help="Keep a split that leaks; every figure is then marked as leaky.")
     ] = False,
     crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
     reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
@@ -85,7 +92,11 @@ def run(
     options = DataOptions(
         good=good,
         group_by=group_by,
+        groups=None if groups is None else str(groups),
         find_copies=find_copies,
+        photos=None if photos is None else str(photos),
+        resplit=resplit,
+        allow_leaks=allow_leaks,
         crop=parse_crop(crop) if crop else None,
         reduce=reduce,
         colour=colour,  # type: ignore[arg-type]  # checked above
@@ -114,16 +125,17 @@ def run(
 
 def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
     figures = metrics["val"]
+    mark = leaky_mark(metrics)
     console.line(
         f"{metrics['arch']}: {metrics['params']:,} parameters, {metrics['macs'] / 1e6:.2f} M multiply-adds, "
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
     )
     if figures["escape_rate"] is not None:
         console.line(
-            f"on validation: escape {percent(figures['escape_rate'])}, overkill {percent(figures['overkill_rate'])}; "
-            f"a defect from probability {figures['threshold']:.3f} on"
+            f"on validation: escape {percent(figures['escape_rate'])}{mark}, overkill "
+            f"{percent(figures['overkill_rate'])}{mark}; a defect from probability {figures['threshold']:.3f} on"
         )
-    console.line(f"accuracy {percent(figures['accuracy'])}")
+    console.line(f"accuracy {percent(figures['accuracy'])}{mark}")
     console.line(f"run: {out}   next: gonogo eval {out}   gonogo export {out}")
     names = ("arch", "params", "params_trainable", "params_statistics", "macs", "images_per_second", "val", "refused")
-    console.result({"run": str(out), **{name: metrics[name] for name in names}})
+    console.result({"run": str(out), "leaky": metrics.get("leaky"), **{name: metrics[name] for name in names}})

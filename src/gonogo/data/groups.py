@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from gonogo.data.manifest import Manifest, Sample
 from gonogo.data.split import link
-from gonogo.errors import UsageError
+from gonogo.errors import DataError, UsageError
 
 _LAST_NUMBER = re.compile(r"(\d+)\D*$")
 
@@ -68,21 +68,98 @@ def _matches(manifest: Manifest, rule: str) -> list[str]:
     return ["/".join(part or "" for part in match.groups()) for match in found if match]
 
 
-def join_groups(manifest: Manifest, numbers: Sequence[int]) -> Manifest:
-    """Put photos that share a number into one group, together with the groups the manifest has.
+def read_groups(path: Path) -> dict[str, str]:
+    """Read which part each photo shows, as ``gonogo audit --groups`` writes it.
+
+    Args:
+        path: a CSV file with the columns path and group.
+
+    Raises:
+        DataError: it cannot be read, lacks a column or a value, or names a photo twice.
+    """
+    found: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in ("path", "group") if name not in (reader.fieldnames or [])]
+            if missing:
+                columns = ", ".join(reader.fieldnames or []) or "nothing"
+                raise DataError(f"{path}: no column '{missing[0]}' (found: {columns}); expected path,group")
+            for line, row in enumerate(reader, start=2):
+                photo, group = (row["path"] or "").strip(), (row["group"] or "").strip()
+                if not photo or not group:
+                    raise DataError(f"{path}, line {line}: path or group is empty; give every photo a group")
+                if photo in found:
+                    raise DataError(f"{path}, line {line}: '{photo}' stands there twice; keep one row for each photo")
+                found[photo] = group
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; expected a CSV file path,group") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not a CSV table: {error}") from error
+    return found
+
+
+def names_from(path: Path, manifest: Manifest, others: Collection[str] = ()) -> tuple[str, ...]:
+    """Return (N,) the part of each photo as a file says it.
+
+    Args:
+        path: as for `read_groups`.
+        manifest: the photos.
+        others: paths that the file may name too.
+
+    Raises:
+        DataError: as for `read_groups`; or the file and the data do not name the same photos.
+    """
+    found = read_groups(path)
+    known = [sample.path for sample in manifest.samples]
+    unknown = sorted(set(found) - set(known) - set(others))
+    if unknown:
+        raise DataError(
+            f"{path} names {len(unknown)} {'photo' if len(unknown) == 1 else 'photos'} that {manifest.root} does not "
+            f"hold, such as '{unknown[0]}' (a photo there is called '{known[0]}'); write the file anew for these data"
+        )
+    missing = [photo for photo in known if photo not in found]
+    if missing:
+        raise DataError(
+            f"{path} lacks {len(missing)} of {len(known)} photos, such as '{missing[0]}'; give every photo a group"
+        )
+    return tuple(found[photo] for photo in known)
+
+
+def join_groups(
+    manifest: Manifest, *, names: Sequence[str] | None = None, numbers: Sequence[int] | None = None
+) -> Manifest:
+    """Put photos of one part into one group: those with a name in common, the same bytes, or a number in common.
 
     Args:
         manifest: with or without groups.
+        names: (N,) more names of parts, of the same kind as the manifest's.
         numbers: (N,) what was found to belong together.
+
+    Returns:
+        The samples; joined photos have the first name that any of them has, or one made for them. A photo that stays
+        alone keeps its own name, or none.
     """
+    more = names or [""] * len(manifest)
+    own = [[name for name in (s.group, other) if name] for s, other in zip(manifest.samples, more, strict=True)]
     keys = [
-        (f"number {number}", f"group {sample.group}") if sample.group else (f"number {number}",)
-        for sample, number in zip(manifest.samples, numbers, strict=True)
+        [f"bytes {s.sha256 or s.path}", *(f"name {name}" for name in called)]
+        for s, called in zip(manifest.samples, own, strict=True)
     ]
-    places = link(keys)
-    sizes = Counter(places)
-    samples = tuple(
-        replace(s, group=s.group if sizes[place] == 1 else manifest.samples[place].group or f"copies_{place}")
-        for s, place in zip(manifest.samples, places, strict=True)
-    )
-    return replace(manifest, samples=samples)
+    if numbers is not None:
+        for key, number in zip(keys, numbers, strict=True):
+            key.append(f"number {number}")
+    members: dict[int, list[int]] = {}
+    for place, group in enumerate(link(keys)):
+        members.setdefault(group, []).append(place)
+    taken = {name for called in own for name in called}
+    samples = list(manifest.samples)
+    for places in members.values():
+        name = next((own[place][0] for place in places if own[place]), "")
+        if not name and len(places) > 1:
+            name = f"copies_{places[0]}"
+            while name in taken:
+                name += "_"
+        for place in places:
+            samples[place] = replace(samples[place], group=name)
+    return replace(manifest, samples=tuple(samples))

@@ -124,13 +124,24 @@ class Manifest:
         found = Counter(sample.label for sample in self.samples)
         return {name: found[name] for name in self.classes}
 
-    def write(self, path: Path) -> None:
-        """Write the table as CSV; the paths stay relative to the root."""
+    def to_csv(self, **more: Sequence[object]) -> str:
+        """Return the table as CSV; the paths stay relative to the root.
+
+        Args:
+            more: further columns, (N,) each.
+        """
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([getattr(sample, column) for column in COLUMNS] for sample in self.samples)
-        write_text(path, buffer.getvalue())
+        writer.writerow((*COLUMNS, *more))
+        for place, sample in enumerate(self.samples):
+            writer.writerow(
+                [*(getattr(sample, column) for column in COLUMNS), *(column[place] for column in more.values())]
+            )
+        return buffer.getvalue()
+
+    def write(self, path: Path) -> None:
+        """Write the table as CSV."""
+        write_text(path, self.to_csv())
 
 
 def read_table(path: Path, root: Path | None = None) -> Manifest:
@@ -194,5 +205,7 @@ def _sample(table: Path, line: int, row: Mapping[str, str]) -> Sample:
     for name in ("width", "height"):
         if values[name] and not values[name].isdigit():
             raise DataError(f"{where}: {name} '{values[name]}', expected a whole number")
+    if values["group"] == values["path"]:
+        values["group"] = ""  # a photo that shows no other one's part: nobody named its part
     width, height = (int(values.pop(name) or 0) for name in ("width", "height"))
     return Sample(**values, width=width, height=height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -33,6 +33,11 @@ class Scan:
     manifest: Manifest
     facts: tuple[PhotoFacts, ...]
     unreadable: tuple[tuple[str, str], ...]
+
+    def keep(self, mask: Sequence[bool]) -> Scan:
+        """Return the photos where the mask (N,) is true."""
+        facts = tuple(fact for fact, kept in zip(self.facts, mask, strict=True) if kept)
+        return replace(self, manifest=self.manifest.keep(mask), facts=facts)
 
     @property
     def channels(self) -> int:
@@ -147,5 +152,7 @@ def _assemble(manifest: Manifest, rows: dict[str, list[object]]) -> Scan:
             facts.append(fact)
             samples.append(replace(sample, sha256=str(digest), width=fact.width, height=fact.height))
     if not samples:
-        raise DataError(f"{manifest.root}: none of the {len(manifest)} photos can be read ({unreadable[0][1]})")
+        gone = not any(manifest.file_of(sample).exists() for sample in manifest.samples)
+        advice = "; say where a table's photos lie with --photos FOLDER" if gone else ""
+        raise DataError(f"{manifest.root}: none of the {len(manifest)} photos can be read ({unreadable[0][1]}){advice}")
     return Scan(replace(manifest, samples=tuple(samples)), tuple(facts), unreadable)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gonogo.data.balance import Unbalanced, divide, find_unbalanced
 from gonogo.data.manifest import Manifest
 from gonogo.errors import DataError, UsageError
-from gonogo.types import SPLITS
+from gonogo.types import SPLITS, BoolArray, Int64Array
+
+LEAST_FOLDS = 3
 
 
 def link(keys: Sequence[Iterable[str]]) -> list[int]:
@@ -47,7 +51,57 @@ def linked_groups(manifest: Manifest) -> list[int]:
     return link([(f"group {group}", f"bytes {sample.sha256 or sample.path}") for sample, group in named])
 
 
-def split_manifest(manifest: Manifest, *, val: float = 0.2, test: float = 0.2, seed: int = 0) -> Manifest:
+@dataclass(frozen=True)
+class _Groups:
+    """Groups in the order that a seed gives them, whatever the order of the samples.
+
+    Attributes:
+        members: the places of each group's samples.
+        counts: (G, K) photos of each class in each group.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    counts: Int64Array
+
+    @classmethod
+    def of(cls, manifest: Manifest, numbers: Sequence[int], places: Iterable[int], seed: int) -> _Groups:
+        found: dict[int, list[int]] = defaultdict(list)
+        for place in places:
+            found[numbers[place]].append(place)
+
+        def key(group: list[int]) -> str:
+            content = min(manifest.samples[place].sha256 or manifest.samples[place].path for place in group)
+            return hashlib.blake2b(f"{seed} {content}".encode(), digest_size=16).hexdigest()
+
+        members = tuple(tuple(group) for group in sorted(found.values(), key=key))
+        classes = len(manifest.classes)
+        counts = [np.bincount(manifest.labels[list(group)], minlength=classes) for group in members]
+        return cls(members, np.array(counts, dtype=np.int64).reshape(len(members), classes))
+
+
+@dataclass(frozen=True)
+class Division:
+    """A data set whose samples all have a split.
+
+    Attributes:
+        manifest: the samples.
+        folds: (N,) the fold of each sample, -1 for a test set that was kept; None where no folds were asked for.
+        unbalanced: the shares that whole groups did not allow.
+    """
+
+    manifest: Manifest
+    folds: tuple[int, ...] | None
+    unbalanced: tuple[Unbalanced, ...]
+
+
+def split_manifest(
+    manifest: Manifest,
+    *,
+    val: float = 0.2,
+    test: float = 0.2,
+    seed: int = 0,
+    groups: Sequence[int] | None = None,
+) -> Division:
     """Give every sample a split.
 
     A test set that the data came with is kept as it is; so is a validation set. What is missing is taken from the
@@ -57,7 +111,8 @@ def split_manifest(manifest: Manifest, *, val: float = 0.2, test: float = 0.2, s
         manifest: samples with a split, without one, or with train only.
         val: share of the photos that are not test, 0 to 1.
         test: share of all photos, used only where the data came without a test set.
-        seed: which groups go where.
+        seed: which groups go where; the order of the samples plays no part.
+        groups: (N,) number of what stays together; photos of one part and of the same bytes unless given.
 
     Raises:
         UsageError: shares outside 0 to 1.
@@ -68,69 +123,121 @@ def split_manifest(manifest: Manifest, *, val: float = 0.2, test: float = 0.2, s
     present = {sample.split for sample in manifest.samples}
     if "" in present and len(present) > 1:
         raise DataError("some photos have a split and some have none; fill in the column, or empty it for all")
-    splits = [sample.split or "train" for sample in manifest.samples]
-    if "test" not in present:
-        _take(manifest, splits, "test", test, seed)
+    shares = {} if "test" in present else {"test": test}
     if "val" not in present:
-        _take(manifest, splits, "val", val, seed + 1)
-    result = replace(
-        manifest,
-        samples=tuple(replace(s, split=split) for s, split in zip(manifest.samples, splits, strict=True)),
-    )
-    _check(result)
-    return result
+        shares["val"] = val * (1 - sum(shares.values()))
+    numbers = linked_groups(manifest) if groups is None else groups
+    splits = [sample.split or "train" for sample in manifest.samples]
+    unbalanced: tuple[Unbalanced, ...] = ()
+    if shares:
+        shares["train"] = 1 - sum(shares.values())
+        names, wanted = list(shares), list(shares.values())
+        places = [place for place, split in enumerate(splits) if split == "train"]
+        found = _Groups.of(manifest, numbers, places, seed)
+        side = divide(found.counts, wanted)
+        for group, number in zip(found.members, side.tolist(), strict=True):
+            for place in group:
+                splits[place] = names[number]
+        unbalanced = find_unbalanced(found.counts, side, wanted, names, manifest.classes)
+    result = _with_splits(manifest, splits)
+    _check(result, numbers)
+    return Division(result, None, unbalanced)
 
 
-def _take(manifest: Manifest, splits: list[str], name: str, share: float, seed: int) -> None:
-    """Move whole groups from train to `name` until each class has about its share there."""
+def fold_manifest(manifest: Manifest, folds: int, *, seed: int = 0) -> Division:
+    """Give every sample a fold, and the split of the first turn: fold 0 is test, fold 1 is val, the others are train.
+
+    A test set that the data came with is kept and has no fold; then fold 0 is val, and the others are train.
+
+    Args:
+        manifest: samples without a split, or with a test set among them.
+        folds: 3 or more; 2 or more beside a test set.
+        seed: which groups go where; the order of the samples plays no part.
+
+    Raises:
+        UsageError: too few folds.
+        DataError: a class has fewer parts than there are folds, or none in the test set.
+    """
+    kept = [sample.split == "test" for sample in manifest.samples]
+    least = LEAST_FOLDS - any(kept)
+    if folds < least:
+        raise UsageError(f"found --folds {folds}, expected {least} or more: one each for test, val and train in turn")
     numbers = linked_groups(manifest)
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, number in enumerate(numbers):
-        if splits[index] == "train":
-            members[number].append(index)
-    groups = list(members.values())
-    np.random.default_rng(seed).shuffle(groups)
-    counts = np.array([np.bincount(manifest.labels[group], minlength=len(manifest.classes)) for group in groups])
-    totals = counts.sum(axis=0)
-    # Groups of rare classes are placed first, then large ones: the rest can even out what they leave.
-    rarity = np.where(counts > 0, 1 / np.maximum(totals, 1), 0).max(axis=1)
-    order = np.lexsort((-counts.sum(axis=1), -rarity))
-    wanted = totals * share
-    taken = np.zeros_like(wanted)
-    for index in order:
-        scale = np.maximum(wanted, 1e-9)
-        before = np.square((wanted - taken) / scale).sum()
-        after = np.square((wanted - taken - counts[index]) / scale).sum()
-        if after < before:
-            taken = taken + counts[index]
-            for sample in groups[index]:
-                splits[sample] = name
-    # A class too rare for its share still gives one group, as long as another stays behind.
-    for label in np.flatnonzero((taken == 0) & (totals > 0)):
-        left = [i for i in order if counts[i][label] and splits[groups[i][0]] == "train"]
-        if len(left) > 1:
-            for sample in groups[left[-1]]:
-                splits[sample] = name
+    found = _Groups.of(manifest, numbers, [place for place, is_test in enumerate(kept) if not is_test], seed)
+    parts = (found.counts > 0).sum(axis=0)
+    few = int(np.argmin(parts))
+    if parts[few] < folds:
+        raise DataError(
+            f"class '{manifest.classes[few]}' has {_count(int(parts[few]))} to share out, expected at least one for "
+            f"each of {folds} folds: photograph more different parts, or give fewer --folds"
+        )
+    side = divide(found.counts, [1 / folds] * folds)
+    turns = ("val",) if any(kept) else ("test", "val")
+    fold_of, splits = [-1] * len(manifest), ["test"] * len(manifest)
+    for group, number in zip(found.members, side.tolist(), strict=True):
+        for place in group:
+            fold_of[place], splits[place] = number, turns[number] if number < len(turns) else "train"
+    result = _with_splits(manifest, splits)
+    _check(result, numbers)
+    names = [f"fold {number}" for number in range(folds)]
+    unbalanced = find_unbalanced(found.counts, side, [1 / folds] * folds, names, manifest.classes)
+    return Division(result, tuple(fold_of), unbalanced)
 
 
-def _check(manifest: Manifest) -> None:
-    groups = linked_groups(manifest)
+def _with_splits(manifest: Manifest, splits: Sequence[str]) -> Manifest:
+    samples = tuple(replace(s, split=split) for s, split in zip(manifest.samples, splits, strict=True))
+    return replace(manifest, samples=samples)
+
+
+def without_split(manifest: Manifest, *, keep_test: bool = False) -> Manifest:
+    """Return the samples with their split forgotten; beside a test set that is kept, all others are train."""
+    if keep_test and any(sample.split == "test" for sample in manifest.samples):
+        return _with_splits(manifest, [s.split if s.split == "test" else "train" for s in manifest.samples])
+    return _with_splits(manifest, [""] * len(manifest))
+
+
+def _check(manifest: Manifest, numbers: Sequence[int]) -> None:
+    """Refuse a split in which a class is missing."""
     for split in SPLITS:
-        counts = manifest.select(split).counts()
-        missing = [name for name, count in counts.items() if count == 0]
+        missing = [name for name, count in manifest.select(split).counts().items() if count == 0]
         if missing:
-            total = len({g for g, s in zip(groups, manifest.samples, strict=True) if s.label == missing[0]})
-            raise DataError(
-                f"{split} would hold no photo of class '{missing[0]}' ({total} distinct "
-                f"{'part' if total == 1 else 'parts'} of it in all); "
-                "expected every class in train, val and test: add photos, or give the splits yourself"
+            own = [n for n, s in zip(numbers, manifest.samples, strict=True) if s.label == missing[0]]
+            parts = len(set(own))
+            advice = (
+                "expected at least 3, one each for train, val and test: photograph more different parts"
+                if parts < len(SPLITS)
+                else "expected every class in train, val and test: add photos, or give the splits yourself"
             )
+            raise DataError(
+                f"{split} would hold no photo of class '{missing[0]}': its {len(own)} "
+                f"{'photo shows' if len(own) == 1 else 'photos show'} {_count(parts)}, {advice}"
+            )
+
+
+def _count(parts: int) -> str:
+    return f"{parts} distinct {'part' if parts == 1 else 'parts'}"
+
+
+def part_counts(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Return for each split and class how many different parts there are of it."""
+    shown: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for number, sample in zip(linked_groups(manifest), manifest.samples, strict=True):
+        shown[sample.split, sample.label].add(number)
+    return {split: {name: len(shown[split, name]) for name in manifest.classes} for split in SPLITS}
+
+
+def leaked_photos(manifest: Manifest) -> BoolArray:
+    """Return (N,) the photos whose part, or whose very bytes, also stand in another split; none without a split."""
+    sides: dict[int, set[str]] = defaultdict(set)
+    numbers = linked_groups(manifest)
+    for number, sample in zip(numbers, manifest.samples, strict=True):
+        sides[number].add(sample.split)
+    return np.array(
+        [bool(s.split) and len(sides[n] - {""}) > 1 for n, s in zip(numbers, manifest.samples, strict=True)],
+        dtype=np.bool_,
+    )
 
 
 def shared_content(manifest: Manifest, split: str = "test") -> int:
     """Count the photos of a split whose very bytes, or whose part, also stand in another split."""
-    sides: dict[int, set[str]] = defaultdict(set)
-    groups = linked_groups(manifest)
-    for group, sample in zip(groups, manifest.samples, strict=True):
-        sides[group].add(sample.split)
-    return sum(s.split == split and len(sides[g]) > 1 for g, s in zip(groups, manifest.samples, strict=True))
+    return sum(s.split == split for s, leaked in zip(manifest.samples, leaked_photos(manifest), strict=True) if leaked)

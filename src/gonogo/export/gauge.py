@@ -18,6 +18,7 @@ from gonogo.files import check_new_folder, new_folder, sha256
 from gonogo.gauge.facts import Facts
 from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
 from gonogo.gauge.golden import Golden, Parity
+from gonogo.gauge.seen import SEEN_NAME, content_keys
 from gonogo.models.deployed import Deployed
 from gonogo.train.run import Run
 from gonogo.types import Float32Array
@@ -50,6 +51,7 @@ def gauge_facts(run: Run) -> Facts:
         "macs": metrics["macs"],
         "seed": config.recipe.seed,
         "guarantee": None,
+        "leaky": metrics.get("leaky"),
         "val": metrics["val"],
     }
     stride, first = run.load_network().map_grid()
@@ -75,7 +77,8 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
         raise UsageError("no format was named; give at least one, such as --format onnx")
     network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
     facts = gauge_facts(run)
-    val = run.manifest().select("val")
+    manifest = run.manifest()
+    val = manifest.select("val")
     photo_bytes = val.samples[0].width * val.samples[0].height * run.config.geometry.channels
     chosen = spread(val, max(GOLDEN_PHOTOS, min(PARITY_PHOTOS, PARITY_BYTES // photo_bytes)))
     pixels = load_photos(val, chosen, run.config.geometry)
@@ -84,6 +87,7 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
     files, parities = [], []
     with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
         Golden(pixels[golden], pred_probs[golden], heatmap[golden]).save(folder / GOLDEN_NAME)
+        np.save(folder / SEEN_NAME, content_keys(s.sha256 for s in manifest.samples if s.split != "test"))
         for exporter in exporters:
             path = folder / exporter.filename
             exporter.write(network, facts, pixels, path)

@@ -15,6 +15,7 @@ from gonogo.data.images import decode_photo
 from gonogo.errors import GaugeError
 from gonogo.files import sha256, write_text
 from gonogo.gauge.facts import METADATA_KEY, Facts, digest
+from gonogo.gauge.seen import SEEN_NAME, Keys, content_keys
 from gonogo.runtimes import RUNTIMES, Session
 from gonogo.types import UInt8Array, Verdict
 
@@ -52,12 +53,14 @@ class Gauge:
         facts: classes, threshold, geometry, and where it comes from.
         files: its model files.
         golden_sha256: of ``golden.npz``; empty where the ONNX file came alone.
+        seen_sha256: of ``seen.npy``; empty where nothing says which photos made it.
     """
 
     path: Path
     facts: Facts
     files: tuple[GaugeFile, ...]
     golden_sha256: str = ""
+    seen_sha256: str = ""
 
     @classmethod
     def load(cls, path: Path | str) -> Gauge:
@@ -79,9 +82,11 @@ class Gauge:
             golden = str(values["golden_sha256"])
         except (KeyError, TypeError) as error:
             raise GaugeError(f"{path / MANIFEST_NAME} lacks {error}; export the gauge again") from error
-        for name, expected in [*((file.path, file.sha256) for file in files), (GOLDEN_NAME, golden)]:
+        seen = str(values.get("seen_sha256", ""))
+        hashes = [*((file.path, file.sha256) for file in files), (GOLDEN_NAME, golden)]
+        for name, expected in [*hashes, (SEEN_NAME, seen)] if seen else hashes:
             _check_file(path, name, expected)
-        return cls(path, facts, files, golden)
+        return cls(path, facts, files, golden, seen)
 
     @classmethod
     def _from_onnx(cls, path: Path) -> Gauge:
@@ -96,6 +101,11 @@ class Gauge:
     def file_path(self, file: GaugeFile) -> Path:
         """Return where a model file lies."""
         return self.path if self.path.is_file() else self.path / file.path
+
+    @property
+    def seen(self) -> Keys:
+        """Which photos made it, as `content_keys` has them; none where nothing says so."""
+        return np.load(self.path / SEEN_NAME, allow_pickle=False) if self.seen_sha256 else content_keys(())
 
     def open(self, file: GaugeFile | None = None, threads: int = 1) -> Session:
         """Open a model file, the first unless one is named.
@@ -197,6 +207,8 @@ def write_manifest(folder: Path, facts: Facts, files: Sequence[GaugeFile]) -> No
         "files": [asdict(file) for file in files],
         "golden_sha256": sha256(folder / GOLDEN_NAME),
     }
+    if (folder / SEEN_NAME).is_file():
+        values["seen_sha256"] = sha256(folder / SEEN_NAME)
     write_text(folder / MANIFEST_NAME, json.dumps(values | {"digest": digest(values)}, indent=2) + "\n")
 
 

@@ -9,24 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from gonogo.audit.copies import find_copies
 from gonogo.data.cache import reduced_pixels
 from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
 from gonogo.data.geometry import Colour, Geometry
-from gonogo.data.groups import group_by, join_groups
-from gonogo.data.images import decode_photo
+from gonogo.data.groups import group_by
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import Scan, scan
-from gonogo.data.split import shared_content, split_manifest
+from gonogo.data.split import Division, linked_groups, split_manifest, without_split
 from gonogo.data.task import Task, resolve_task
-from gonogo.errors import DataError
+from gonogo.errors import DataError, UsageError
+from gonogo.splitting import TEST, VAL, Progress, describe_leaks, leaky_shares, link_parts, refuse_leaks
 from gonogo.train.loader import statistics
-from gonogo.types import Int64Array, UInt8Array
+from gonogo.types import Int64Array, Rate, UInt8Array
 
 # The shorter side of the network's input unless --reduce says otherwise: small, and enough for most parts.
 SHORT_SIDE = 100
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,11 @@ class DataOptions:
         task: "binary" for good and defect, "class" for the kinds.
         mixed: what a photo with boxes of several classes is.
         group_by: how file names tell the part: a number of photos a part, or a regular expression with brackets.
+        groups: a CSV file path,group that tells the parts.
         find_copies: search the photos for copies of one another and keep them together.
+        photos: the folder that a table's paths are below, where it is not the table's own.
+        resplit: make a new split, whatever the data came with.
+        allow_leaks: keep a split that leaks, and mark every figure.
     """
 
     good: str | None = None
@@ -54,19 +55,23 @@ class DataOptions:
     reduce: int | None = None
     colour: Colour | None = None
     bit_depth: int = 8
-    val: float = 0.2
-    test: float = 0.2
+    val: float = VAL
+    test: float = TEST
     skip_unreadable: bool = False
     format: str | None = None
     task: TaskName | None = None
     mixed: MixedRule = "refuse"
     group_by: str | None = None
-    find_copies: bool = False
+    groups: str | None = None
+    find_copies: bool = True
+    photos: str | None = None
+    resplit: bool = False
+    allow_leaks: bool = False
 
     @property
     def reading(self) -> ReadOptions:
-        """What concerns the reading of labels."""
-        return ReadOptions(self.task, self.mixed)
+        """What concerns the reading of tables and labels."""
+        return ReadOptions(self.task, self.mixed, photos=None if self.photos is None else Path(self.photos))
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class Prepared:
         geometry: with the mean and std of the training photos.
         pixels: (N, h, w, stored_channels) uint8, in the manifest's order.
         notes: what the user should know.
+        leaky: for test and val, the share of photos whose part also stands in another split; empty if none does.
     """
 
     manifest: Manifest
@@ -86,6 +92,7 @@ class Prepared:
     geometry: Geometry
     pixels: UInt8Array
     notes: tuple[str, ...]
+    leaky: dict[str, Rate]
 
     def rows(self, split: str) -> Int64Array:
         """Return (M,) the places of a split's photos in `manifest` and `pixels`."""
@@ -110,31 +117,49 @@ def prepare(
         progress: called with what is done, how much of it, and of how much.
 
     Raises:
-        DataError: the photos cannot be used as they are.
+        DataError: the photos cannot be used as they are, or the split they came with leaks.
         UsageError: the options do not fit the photos.
+        MissingExtraError: a library that the search for copies needs is not installed.
     """
+    if options.resplit and options.allow_leaks:
+        raise UsageError("--resplit makes a new split and --allow-leaks keeps the one given; leave one of them out")
     manifest = read_dataset(data, options.format, options.reading)
     if options.group_by is not None:
         manifest = group_by(manifest, options.group_by)
     task = resolve_task(manifest.classes, options.good)
     scanned = scan(manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
-    if options.find_copies:
-        scanned = replace(scanned, manifest=_with_copies(scanned.manifest, options, _named(progress, "comparing")))
     geometry = choose_geometry(scanned, options, default_colour)
-    manifest = split_manifest(scanned.manifest, val=options.val, test=options.test, seed=seed)
+    named = link_parts(scanned, groups=None if options.groups is None else Path(options.groups), find_copies=False)
+    linked = link_parts(named, find_copies=options.find_copies, progress=progress)
+    division, leaky = _split(linked.manifest, named.manifest, data, options, seed)
+    manifest = division.manifest
     pixels = reduced_pixels(manifest, geometry, progress=_named(progress, "reducing"))
-    prepared = Prepared(manifest, task, geometry, pixels, _notes(scanned, manifest, task, geometry))
+    notes = _notes(scanned, division, task, geometry)
+    prepared = Prepared(manifest, task, geometry, pixels, notes, leaky)
     return replace(prepared, geometry=statistics(pixels, prepared.rows("train"), geometry))
 
 
-def _with_copies(manifest: Manifest, options: DataOptions, progress: Callable[[int, int], None] | None) -> Manifest:
-    def grey(index: int) -> UInt8Array:
-        photo = manifest.read_bytes(manifest.samples[index])
-        return decode_photo(photo, channels=1, bit_depth=options.bit_depth, name=manifest.samples[index].path)[:, :, 0]
+def _split(
+    linked: Manifest, named: Manifest, data: Path, options: DataOptions, seed: int
+) -> tuple[Division, dict[str, Rate]]:
+    """Complete the split that the data came with, or make one; return it with the shares that leak.
 
-    # The search asks for each photo three times, and counts so.
-    steps = None if progress is None else lambda done, total: progress(done // 3, total // 3)
-    return join_groups(manifest, find_copies(grey, len(manifest), progress=steps).groups.tolist())
+    Args:
+        linked: the photos, those of one part joined.
+        named: the same photos, those of one part joined where it is named.
+        data: how messages call them.
+        options: what the user said.
+        seed: of the split.
+    """
+    if options.resplit:
+        linked = without_split(linked)
+    elif not options.allow_leaks:
+        refuse_leaks(linked, data)
+    # Whoever published a split that leaks took the photos for validation in the same way, without a look at copies;
+    # whole parts kept out of training would make the figures those of another split.
+    groups = linked_groups(named) if describe_leaks(linked) else None
+    division = split_manifest(linked, val=options.val, test=options.test, seed=seed, groups=groups)
+    return division, leaky_shares(division.manifest)
 
 
 def _named(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
@@ -188,7 +213,8 @@ def _common_size(
     )
 
 
-def _notes(scanned: Scan, manifest: Manifest, task: Task, geometry: Geometry) -> tuple[str, ...]:
+def _notes(scanned: Scan, division: Division, task: Task, geometry: Geometry) -> tuple[str, ...]:
+    manifest = division.manifest
     notes = list(manifest.notes)
     if task.is_sorting:
         notes.append(
@@ -200,11 +226,14 @@ def _notes(scanned: Scan, manifest: Manifest, task: Task, geometry: Geometry) ->
         notes.append(f"went on without {len(scanned.unreadable)} unreadable photos: {names}")
     if geometry.discarded > 0:
         notes.append(f"{geometry.discarded:.1%} of each photo's pixels are left out (crop, or blocks at the border)")
-    leaked = shared_content(manifest)
-    if leaked:
-        total = len(manifest.select("test"))
-        notes.append(
-            f"leak: {leaked} of {total} test photos have the same bytes or part as a photo in train or val; "
-            "figures on test are too good"
-        )
+    parts = len(set(linked_groups(manifest)))
+    if manifest.has_groups:
+        notes.append(f"{len(manifest):,} photos show {parts:,} different parts or pictures")
+    leaks = describe_leaks(manifest)
+    if leaks:
+        notes.append(f"leak: {leaks}; every figure of this run is too good, and marked as leaky")
+    if division.unbalanced:
+        more = len(division.unbalanced) - 1
+        others = f"; {more} more, which gonogo split lists" if more else ""
+        notes.append(f"not balanced: {division.unbalanced[0].in_words()}{others}")
     return tuple(notes)

@@ -43,6 +43,8 @@ class RunConfig:
         geometry: with the training photos' mean and std.
         model: architecture and widths.
         recipe: of the training.
+        leaky: for test and val, the share of photos (a rate object) whose part also stands in another split; None
+            where no part does.
     """
 
     data: str
@@ -52,13 +54,19 @@ class RunConfig:
     geometry: Geometry
     model: ModelSpec
     recipe: Recipe
+    leaky: dict[str, Any] | None = None
 
     def to_tables(self) -> dict[str, Any]:
         """Return the tables of ``run.toml``."""
         return {
             "schema": RUN_SCHEMA,
             "gonogo": __version__,
-            "data": {"path": self.data, "fingerprint": self.fingerprint, **to_dict(self.options)},
+            "data": {
+                "path": self.data,
+                "fingerprint": self.fingerprint,
+                **to_dict(self.options),
+                **({} if self.leaky is None else {"leaky": self.leaky}),
+            },
             "task": to_dict(self.task),
             "geometry": to_dict(self.geometry),
             "model": to_dict(self.model),
@@ -77,7 +85,7 @@ class RunConfig:
             raise RunError(f"{where} has schema {tables.get('schema')}, expected {RUN_SCHEMA}; train again")
         try:
             data = dict(tables["data"])
-            path, fingerprint = data.pop("path"), data.pop("fingerprint")
+            path, fingerprint, leaky = data.pop("path"), data.pop("fingerprint"), data.pop("leaky", None)
             return cls(
                 data=path,
                 fingerprint=fingerprint,
@@ -86,6 +94,7 @@ class RunConfig:
                 geometry=from_dict(Geometry, tables["geometry"], where=f"{where} [geometry]"),
                 model=from_dict(ModelSpec, tables["model"], where=f"{where} [model]"),
                 recipe=from_dict(Recipe, tables["recipe"], where=f"{where} [recipe]"),
+                leaky=leaky,
             )
         except KeyError as error:
             raise RunError(f"{where} lacks {error}; train again") from error

@@ -21,10 +21,11 @@ from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, count_parameters, make_spec
 from gonogo.models.cost import count_macs
+from gonogo.splitting import Progress
 from gonogo.train.checkpoint import predict_probs
 from gonogo.train.loader import Loader
 from gonogo.train.loop import EVAL_BATCH, Step, Trainer
-from gonogo.train.prepare import DataOptions, Prepared, Progress, prepare
+from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import resolve_recipe
 from gonogo.train.run import Run, RunConfig
 
@@ -102,6 +103,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         geometry=prepared.geometry,
         model=spec,
         recipe=recipe,
+        leaky={name: vars(rate) for name, rate in prepared.leaky.items()} or None,
     )
     torch.manual_seed(recipe.seed)
     return Plan(config, prepared, build_checked(spec, prepared.geometry))
@@ -216,7 +218,8 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
     decision = choose_threshold(prepared.task, val.labels, pred_probs)
-    figures = evaluate(decision, val.labels, pred_probs, val.groups if val.has_groups else None)
+    # Where any photo of the set names or shares its part, parts are what is counted.
+    figures = evaluate(decision, val.labels, pred_probs, val.groups if prepared.manifest.has_groups else None)
     trainable, statistics = count_parameters(network)
     run.write_metrics(
         {
@@ -231,7 +234,8 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "decision": decision.to_json(),
             "data_root": str(prepared.manifest.root.resolve()),
             "geometry": to_dict(config.geometry),
-            "val": figures.to_json(),
+            "leaky": config.leaky,
+            "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
         }
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from gonogo.data.formats.inside import DataFolder, check_path, check_text, one_line
 from gonogo.data.manifest import Manifest
 from gonogo.data.task import reads_as_good
-from gonogo.errors import DataError, MissingExtraError
+from gonogo.errors import DataError, MissingExtraError, UsageError
 from gonogo.registry import Registry
 from gonogo.types import SPLITS
 
@@ -28,11 +28,13 @@ class ReadOptions:
         mixed: what a photo with boxes of several classes is: refused; of its first or its largest box's class, or of
             the class of most boxes; or left out.
         empty_classes: read a class folder without photos as a class, for whoever will report it; refused otherwise.
+        photos: the folder that a table's paths are below, where it is not the table's own.
     """
 
     task: TaskName | None = None
     mixed: MixedRule = "refuse"
     empty_classes: bool = False
+    photos: Path | None = None
 
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -85,13 +87,16 @@ def read_dataset(path: Path | str, format_name: str | None = None, options: Read
     Raises:
         DataError: no such path, nothing in it that any format recognises (or several do), a name that leaves the
             data's folder, or only one class.
-        UsageError: no such format.
+        UsageError: no such format, or an option that it does not know.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"no such file or folder: {path}; give a folder of photos or a manifest file")
     try:
-        entry = FORMATS.get(format_name or _recognise(path))
+        name = format_name or _recognise(path)
+        entry = FORMATS.get(name)
+        if options.photos is not None and name != "table":
+            raise UsageError(f"--photos says where a table's photos lie, but {path} is no table; leave it out")
         manifest = entry.read(path, options)
         if options.task == "binary" and not entry.has_boxes:
             manifest = _as_binary(manifest, path)

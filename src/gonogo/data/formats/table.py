@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from gonogo.data.formats import DEFAULT_OPTIONS, Format, ReadOptions, import_extra
 from gonogo.data.formats.inside import DataFolder
 from gonogo.data.manifest import COLUMNS, REQUIRED, Manifest, from_rows, read_table
+from gonogo.data.scan import cache_folder
 from gonogo.errors import DataError
-from gonogo.files import atomic_file
+from gonogo.files import atomic_file, write_text
 
 TABLE_NAME = "manifest.csv"
 PARQUET_NAME = "manifest.parquet"
@@ -42,16 +46,76 @@ def sniff(path: Path) -> float:
     return 1.0 if all(name in header for name in REQUIRED) else 0.9
 
 
-def read(path: Path, _options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
-    """Read the table; its paths are below the folder it lies in."""
+def read(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
+    """Read the table; its paths are below the folder it lies in, unless `write_apart` wrote it or `options` say so.
+
+    Raises:
+        DataError: no such table or folder, or it cannot be read.
+    """
     table = _table(path)
     if not DataFolder(table.parent, linked_folders=True).has_file(table):
         raise DataError(f"{table}: no such table; expected a CSV or Parquet file with the columns path and label")
-    return read_parquet(table) if table.suffix.lower() == PARQUET else read_table(table)
+    if options.photos is not None and not options.photos.is_dir():
+        raise DataError(f"--photos {options.photos}: no such folder; expected the one that the paths in {table} are in")
+    if table.suffix.lower() == PARQUET:
+        return read_parquet(table, options.photos)
+    manifest = read_table(table, options.photos)
+    known = None if options.photos is not None else _known_photos(table)
+    return manifest if known is None or _holds(manifest) else replace(manifest, root=known)
 
 
-def read_parquet(path: Path) -> Manifest:
+def _holds(manifest: Manifest) -> bool:
+    """Say whether the first photo lies where the table would have it."""
+    return manifest.file_of(manifest.samples[0]).is_file()
+
+
+def _memo(content: bytes) -> Path:
+    return cache_folder() / "tables" / f"{sha256(content).hexdigest()}.txt"
+
+
+def _known_photos(table: Path) -> Path | None:
+    """Return where the photos of a table lie that was written here, apart from them; None for any other table."""
+    try:
+        return Path(_memo(table.read_bytes()).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def write_apart(manifest: Manifest, table: Path, **more: Sequence[object]) -> Path | None:
+    """Write a CSV table wherever it is wanted.
+
+    Where the photos lie below the table's folder, its paths start there, and table and photos can be moved together.
+    Otherwise the paths start in the photos' own folder. A table from elsewhere may not say where that is, because
+    it could name any file of this machine; so it is remembered here, by the table's content, that this very table was
+    written for that folder.
+
+    Args:
+        manifest: the samples; a photo without a group is written as a group of its own, by its path.
+        table: the file to write.
+        more: further columns, (N,) each.
+
+    Returns:
+        The photos' folder where they lie apart; None where they are below the table's folder.
+    """
+    # Links stay as whoever arranged the photos made them.
+    root, folder = (Path(os.path.abspath(path)) for path in (manifest.root, table.parent))  # noqa: PTH100
+    apart = not root.is_relative_to(folder)
+    start = "" if apart or root == folder else f"{root.relative_to(folder).as_posix()}/"
+    samples = (replace(s, path=f"{start}{s.path}") for s in manifest.samples)
+    named = replace(manifest, samples=tuple(replace(s, group=s.group or s.path) for s in samples))
+    content = named.to_csv(**more)
+    if apart:
+        write_text(_memo(content.encode()), str(root))
+    write_text(table, content)
+    return root if apart else None
+
+
+def read_parquet(path: Path, root: Path | None = None) -> Manifest:
     """Read a manifest from a Parquet file; columns and errors are those of a CSV table.
+
+    Args:
+        path: the file.
+        root: the folder the paths are below; the file's own folder unless given.
 
     Raises:
         DataError: it is not Parquet, or as for a CSV table.
@@ -68,7 +132,7 @@ def read_parquet(path: Path) -> Manifest:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path} is not a Parquet table of text and whole numbers: {reason}") from error
     rows = [dict(zip(texts, row, strict=True)) for row in zip(*texts.values(), strict=True)]
-    return from_rows(path, path.parent, columns, rows)
+    return from_rows(path, root or path.parent, columns, rows)
 
 
 def write(manifest: Manifest, path: Path) -> None:
