@@ -15,6 +15,7 @@ from gonogo.cli.options import (
     FormatName,
     GroupBy,
     Mixed,
+    Photos,
     TaskOption,
     check_choice,
     missing_train_extra,
@@ -31,6 +32,7 @@ def run(
     task: TaskOption = None,
     mixed: Mixed = "refuse",
     group_by: GroupBy = None,
+    photos: Photos = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 where errors are found.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     as_json: AsJson = False,
@@ -52,7 +54,7 @@ def run(
             result = audit(
                 data,
                 format_name=format_,
-                options=ReadOptions(task, mixed),  # type: ignore[arg-type]  # checked above
+                options=ReadOptions(task, mixed, photos=photos),  # type: ignore[arg-type]  # checked above
                 good=good,
                 group_rule=group_by,
                 seed=seed,
