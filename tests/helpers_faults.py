@@ -47,7 +47,7 @@ def plant_faults(folder: Path, seed: int = 0) -> Faults:
     """Write castings, good ones as PNG and bad ones as JPEG, and spoil them."""
     rng = np.random.default_rng(seed)
     source = folder.parent / f"{folder.name}-source"
-    write_castings(source, parts=PARTS, views=1, difficulty=0.1, size=SIZE, seed=seed)
+    write_castings(source, parts=PARTS, views=1, difficulty=0.0, size=SIZE, seed=seed)
     places: dict[tuple[str, str], list[str]] = {}
     for number, photo in enumerate(sorted((source / "photos").rglob("*.jpg"))):
         split, label = "test" if number % TEST_EVERY == 0 else "train", photo.parent.name

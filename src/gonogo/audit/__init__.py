@@ -26,8 +26,10 @@ CHECKS: Registry[Check] = Registry(
         "copies": "gonogo.audit.copied:check",
         "parts": "gonogo.audit.parts:check",
         "contradictory_labels": "gonogo.audit.contradictory_labels:check",
+        "labels": "gonogo.audit.labels:check",
         "imbalance": "gonogo.audit.imbalance:check",
         "exposure": "gonogo.audit.exposure:check",
         "shortcuts": "gonogo.audit.shortcuts:check",
+        "separability": "gonogo.audit.separability:check",
     },
 )

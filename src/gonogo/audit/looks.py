@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gonogo.audit.copies.features import opencv
+from gonogo.audit.texture import texture
 from gonogo.data.images import decode_photo
 from gonogo.data.records import record_of
 from gonogo.data.scan import Scan
@@ -40,6 +41,7 @@ class Looks:
         border: (N,) float32, mean grey level of the outermost pixels.
         colour: (N, 3) float32, mean red, green and blue.
         thumbnails: (N, 32, 32) uint8, grey area means; the aspect is not kept.
+        texture: (N, D) float32, see `texture`.
     """
 
     file_format: tuple[str, ...]
@@ -53,6 +55,7 @@ class Looks:
     border: Float32Array
     colour: Float32Array
     thumbnails: UInt8Array
+    texture: Float32Array
 
 
 class Looker:
@@ -105,6 +108,7 @@ class Looker:
             border=column("border"),
             colour=column("colour"),
             thumbnails=np.stack([row["thumbnail"] for row in rows]),
+            texture=np.stack([row["texture"] for row in rows]),
         )
 
 
@@ -126,6 +130,7 @@ def _look(pixels: UInt8Array, grey: UInt8Array) -> dict[str, Any]:
         "sharpness": float(np.abs(cv2.Laplacian(small, cv2.CV_32F)).mean()) / (contrast + 1),
         "border": _border(small),
         "colour": cv2.mean(pixels)[:3] if pixels.shape[2] == 3 else (float(small.mean()),) * 3,
+        "texture": texture(small),
         "thumbnail": cv2.resize(small, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     }
 
