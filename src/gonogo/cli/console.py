@@ -150,6 +150,18 @@ def leaky_mark(document: dict[str, Any]) -> str:
     return " (leaky)" if document.get("leaky") else ""
 
 
+def show_promise(console: Console, figures: dict[str, Any]) -> None:
+    """Print what an eval object's decision promises, and what it cannot."""
+    from gonogo.evaluate.guarantee import Guarantee
+
+    for name in ("guarantee", "overkill_guarantee", "label_guarantee"):
+        if figures.get(name):
+            promise = Guarantee.from_json(figures[name])
+            console.line(f"guaranteed: {promise.sentence}{leaky_mark(figures)}")
+            if promise.shortfall:
+                console.line(f"not proved: {promise.shortfall}")
+
+
 def show_figures(console: Console, figures: dict[str, Any], title: str) -> None:
     """Print an eval object: rates with intervals, then each class, then the confusion."""
     rows = [
@@ -158,7 +170,10 @@ def show_figures(console: Console, figures: dict[str, Any], title: str) -> None:
         ("accuracy", percent(figures["accuracy"])),
         ("balanced accuracy", percent(figures["balanced_accuracy"])),
         ("ROC AUC", percent(figures["auc"])),
+        ("average precision", percent(figures["average_precision"])),
     ]
+    if figures["no_go_from"] is not None:
+        rows.insert(2, ("review (a person looks)", percent(figures["review_rate"])))
     sorting = figures["escape_rate"] is None
     mark = leaky_mark(figures)
     rows = [(name, value + mark) for name, value in (rows[2:] if sorting else rows)]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gonogo.cli.console import Console, show_figures
+from gonogo.cli.console import Console, show_figures, show_promise
 from gonogo.cli.options import (
     MIXED,
     AsJson,
@@ -69,6 +69,7 @@ def run(
                     f"{subject} was trained or tuned on; the figures are too good"
                 )
             show_figures(console, document, f"{subject} on {result.figures.n} photos ({result.split})")
+            show_promise(console, document)
             console.line(f"verdicts: {document['verdicts']}")
             console.line(f"mistakes: {document['mistakes']}")
             console.result(document)

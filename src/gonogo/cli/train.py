@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gonogo.cli.console import Console, leaky_mark, percent
+from gonogo.cli.console import Console, leaky_mark, percent, show_promise
 from gonogo.cli.options import (
     MIXED,
     AsJson,
@@ -53,9 +53,24 @@ def run(
     bit_depth: Annotated[int, typer.Option(help="Bits of the camera, for photos of more than 8.")] = 8,
     val: Annotated[float, typer.Option(help="Share of the photos for validation.")] = 0.2,
     test: Annotated[float, typer.Option(help="Share for test, where the data name none.")] = 0.2,
+    max_escape: Annotated[
+        str | None, typer.Option(help="Defective parts called go, at most, such as 1%; guaranteed, or exit 1.")
+    ] = None,
+    max_overkill: Annotated[
+        str | None, typer.Option(help="Good parts called no-go, at most; what lies between goes to review.")
+    ] = None,
+    confidence: Annotated[str | None, typer.Option(help="Of the guarantee; 95%.")] = None,
+    cost_escape: Annotated[str | None, typer.Option(help="Of a defect called go, to choose the threshold by.")] = None,
+    cost_overkill: Annotated[str | None, typer.Option(help="Of a good part called no-go.")] = None,
+    cost_review: Annotated[str | None, typer.Option(help="Of a photo sent to review.")] = None,
+    prevalence: Annotated[str | None, typer.Option(help="Share of defects on the line, to weigh costs.")] = None,
+    best_f1: Annotated[bool, typer.Option("--best-f1", help="Choose the threshold by F1.")] = False,
     recipe: Annotated[Path | None, typer.Option(help="Recipe file, TOML.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Recipe value, such as rotate_degrees=10; may be repeated.")
+    ] = None,
+    imbalance: Annotated[
+        str | None, typer.Option(help="undersample, oversample, class-weights, focal or logit-adjustment.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training photos.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Photos a step.")] = None,
@@ -78,12 +93,18 @@ def run(
     check_choice(device, "--device", ("auto", "cpu", "cuda"))
     check_choice(task, "--task", ("binary", "class"))
     check_choice(mixed, "--mixed", MIXED)
-    flags = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "threads": threads}
-    values = {
-        **(read_toml(recipe) if recipe else {}),
-        **key_values(set_ or [], "--set"),
-        **{name: value for name, value in flags.items() if value is not None},
-    }
+    flags = _given(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, threads=threads, imbalance=imbalance)
+    values = {**(read_toml(recipe) if recipe else {}), **key_values(set_ or [], "--set"), **flags}
+    decision = _given(
+        max_escape=max_escape,
+        max_overkill=max_overkill,
+        confidence=confidence,
+        cost_escape=cost_escape,
+        cost_overkill=cost_overkill,
+        cost_review=cost_review,
+        prevalence=prevalence,
+        best_f1=best_f1 or None,
+    )
     try:
         from gonogo.train.prepare import DataOptions
         from gonogo.train.train import TrainRequest, plan, train
@@ -108,9 +129,8 @@ def run(
         task=task,  # type: ignore[arg-type]  # checked above
         mixed=mixed,  # type: ignore[arg-type]  # checked above
     )
-    request = TrainRequest(
-        data, out, arch, key_values(with_ or [], "--with"), values, options, device, resume=resume, force=force
-    )
+    changes = key_values(with_ or [], "--with")
+    request = TrainRequest(data, out, arch, changes, values, options, decision, device, resume=resume, force=force)
     with Console(as_json) as console:
         if dry_run:
             tables = plan(request, progress=console.progress, note=console.note).config.to_tables()
@@ -119,8 +139,14 @@ def run(
             return
         finished = train(request, progress=console.progress, report=console.epoch, note=console.note)
         _show(console, out, finished.metrics)
-        if finished.metrics["refused"]:
-            raise BarNotMetError(finished.metrics["refused"])
+        unmet = finished.metrics["refused"] or "; ".join(finished.metrics["unmet"])
+        if unmet:
+            raise BarNotMetError(unmet)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
@@ -131,11 +157,25 @@ def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
     )
     if figures["escape_rate"] is not None:
+        upper = figures["no_go_from"]
+        says = f"a defect from probability {figures['threshold'] if upper is None else upper:.3f} on"
+        says += "" if upper is None else f", review from {figures['threshold']:.3f}"
         console.line(
             f"on validation: escape {percent(figures['escape_rate'])}{mark}, overkill "
-            f"{percent(figures['overkill_rate'])}{mark}; a defect from probability {figures['threshold']:.3f} on"
+            f"{percent(figures['overkill_rate'])}{mark}; {says}"
         )
+    show_promise(console, figures)
     console.line(f"accuracy {percent(figures['accuracy'])}{mark}")
     console.line(f"run: {out}   next: gonogo eval {out}   gonogo export {out}")
-    names = ("arch", "params", "params_trainable", "params_statistics", "macs", "images_per_second", "val", "refused")
+    names = (
+        "arch",
+        "params",
+        "params_trainable",
+        "params_statistics",
+        "macs",
+        "images_per_second",
+        "val",
+        "refused",
+        "unmet",
+    )
     console.result({"run": str(out), "leaky": metrics.get("leaky"), **{name: metrics[name] for name in names}})

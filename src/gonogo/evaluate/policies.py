@@ -292,13 +292,22 @@ def choose_decision(
     policy = BestBalancedAccuracy() if policy is None else policy
     if not len(labels):
         raise DataError("no photos in validation; a threshold is chosen on them, so give a split that has some")
+    check_policy(task, policy)
+    check_answers(task, labels, pred_probs)
+    return policy.choose(Validation(task, labels, pred_probs, groups))
+
+
+def check_policy(task: Task, policy: Policy) -> None:
+    """Check that a policy fits the question, which can be known before anything is trained.
+
+    Raises:
+        UsageError: the policy asks for a good class and there is none.
+    """
     if task.is_sorting and not policy.sorts:
         raise UsageError(
             f"sorting into {', '.join(task.classes)} has no good class and so no escapes; name it with --good NAME, or "
             "leave the threshold's options out"
         )
-    check_answers(task, labels, pred_probs)
-    return policy.choose(Validation(task, labels, pred_probs, groups))
 
 
 def check_rate(rate: float, option: str) -> None:

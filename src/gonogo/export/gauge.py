@@ -50,7 +50,7 @@ def gauge_facts(run: Run) -> Facts:
         "params": metrics["params"],
         "macs": metrics["macs"],
         "seed": config.recipe.seed,
-        "guarantee": None,
+        "guarantee": metrics["val"]["guarantee"],
         "leaky": metrics.get("leaky"),
         "val": metrics["val"],
     }

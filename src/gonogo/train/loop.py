@@ -179,7 +179,7 @@ class Trainer:
             raise BarNotMetError(
                 f"epoch {progress.epoch}: the loss is no longer a number; give a lower --lr than {self.recipe.lr:g}"
             )
-        if row["val_loss"] < progress.best_loss:
+        if row["val_loss"] < progress.best_loss or self.recipe.keep == "last":
             progress.best_loss, progress.best_epoch = row["val_loss"], progress.epoch
             self.best = copy_weights(self.network)
 

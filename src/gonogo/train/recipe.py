@@ -28,6 +28,8 @@ class Recipe:
             "logit-adjustment".
         focal_gamma: how much less the focal loss counts photos that are answered well.
         logit_tau: how far logit adjustment goes; 1 aims at the best balanced accuracy.
+        keep: "best" for the epoch with the lowest validation loss, "last" for an epoch fixed beforehand, which a
+            guarantee chosen on the same validation parts needs.
         patience: epochs without a better validation loss before stopping, 0 for never.
         hflip: mirror left and right, half of the photos.
         vflip: mirror top and bottom, half of the photos.
@@ -51,6 +53,7 @@ class Recipe:
     imbalance: str = "none"
     focal_gamma: float = 2.0
     logit_tau: float = 1.0
+    keep: Literal["best", "last"] = "best"
     patience: int = 10
     hflip: bool = True
     vflip: bool = True

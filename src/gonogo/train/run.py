@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class RunConfig:
         geometry: with the training photos' mean and std.
         model: architecture and widths.
         recipe: of the training.
+        decision: how the threshold is chosen, the options that were given.
         leaky: for test and val, the share of photos (a rate object) whose part also stands in another split; None
             where no part does.
     """
@@ -54,6 +55,7 @@ class RunConfig:
     geometry: Geometry
     model: ModelSpec
     recipe: Recipe
+    decision: dict[str, Any] = field(default_factory=dict)
     leaky: dict[str, Any] | None = None
 
     def to_tables(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class RunConfig:
             "geometry": to_dict(self.geometry),
             "model": to_dict(self.model),
             "recipe": to_dict(self.recipe),
+            "decision": self.decision,
         }
 
     @classmethod
@@ -94,6 +97,7 @@ class RunConfig:
                 geometry=from_dict(Geometry, tables["geometry"], where=f"{where} [geometry]"),
                 model=from_dict(ModelSpec, tables["model"], where=f"{where} [model]"),
                 recipe=from_dict(Recipe, tables["recipe"], where=f"{where} [recipe]"),
+                decision=dict(tables.get("decision", {})),
                 leaky=leaky,
             )
         except KeyError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from lightning_fabric import Fabric
 from gonogo.config import to_dict
 from gonogo.data.geometry import Geometry
 from gonogo.errors import RunError, UsageError
-from gonogo.evaluate.decision import choose_threshold
 from gonogo.evaluate.metrics import evaluate, why_refused
+from gonogo.evaluate.options import policy_from
+from gonogo.evaluate.policies import MaxEscape, check_policy, choose_decision
 from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, count_parameters, make_spec
@@ -26,7 +27,7 @@ from gonogo.train.checkpoint import predict_probs
 from gonogo.train.loader import Loader
 from gonogo.train.loop import EVAL_BATCH, Step, Trainer
 from gonogo.train.prepare import DataOptions, Prepared, prepare
-from gonogo.train.recipe import resolve_recipe
+from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
 
 
@@ -41,6 +42,7 @@ class TrainRequest:
         arch_options: changes to its widths and the like.
         recipe: changes to the recipe.
         options: what is said about the data.
+        decision: how the threshold is chosen: the arguments of `policy_from` that were given.
         device: of Lightning Fabric: "auto", "cpu" or "cuda".
         resume: go on where `out` stopped.
         force: replace `out`.
@@ -52,6 +54,7 @@ class TrainRequest:
     arch_options: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     options: DataOptions = field(default_factory=DataOptions)
+    decision: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     resume: bool = False
     force: bool = False
@@ -86,11 +89,15 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     architecture = ARCHITECTURES.get(request.arch)
     architecture.options(request.arch_options)
     recipe = resolve_recipe(architecture.recipe, request.recipe)
+    policy = policy_from(**request.decision)
+    if isinstance(policy, MaxEscape):
+        recipe = _fixed_epoch(recipe, request.recipe)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
         request.data, request.options, default_colour=architecture.colour, seed=recipe.seed, progress=progress
     )
+    check_policy(prepared.task, policy)
     if note is not None:
         for line in prepared.notes:
             note(line)
@@ -103,6 +110,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         geometry=prepared.geometry,
         model=spec,
         recipe=recipe,
+        decision=dict(request.decision),
         leaky={name: vars(rate) for name, rate in prepared.leaky.items()} or None,
     )
     torch.manual_seed(recipe.seed)
@@ -143,6 +151,20 @@ def train(
     run.write_config(planned.config, planned.prepared.manifest)
     _fit(run, planned, request.device, report)
     return run
+
+
+def _fixed_epoch(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+    """Keep the last epoch: an epoch picked on the validation parts would break the promise made on them.
+
+    Raises:
+        UsageError: the recipe asks for the best epoch in so many words.
+    """
+    if given.get("keep", "last") != "last" or int(given.get("patience", 0)):
+        raise UsageError(
+            "--max-escape needs an epoch that is fixed beforehand, found keep=best or patience in the recipe: a "
+            "promise does not hold for an epoch picked on the same parts; leave both out"
+        )
+    return replace(recipe, keep="last", patience=0)
 
 
 def _check_folder(request: TrainRequest) -> None:
@@ -217,9 +239,10 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
     network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
-    decision = choose_threshold(prepared.task, val.labels, pred_probs)
     # Where any photo of the set names or shares its part, parts are what is counted.
-    figures = evaluate(decision, val.labels, pred_probs, val.groups if prepared.manifest.has_groups else None)
+    groups = val.groups if prepared.manifest.has_groups else None
+    decision = choose_decision(prepared.task, val.labels, pred_probs, groups, policy_from(**config.decision))
+    figures = evaluate(decision, val.labels, pred_probs, groups)
     trainable, statistics = count_parameters(network)
     run.write_metrics(
         {
@@ -237,6 +260,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "leaky": config.leaky,
             "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
+            "unmet": list(decision.shortfalls),
         }
     )
     run.checkpoint.unlink(missing_ok=True)
