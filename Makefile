@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GONOGO_DATA ?= ../shared/data
 export GONOGO_DATA
 
-.PHONY: setup demo test test-slow lint bench clean
+.PHONY: setup browser demo test test-slow lint bench clean
 
 setup: $(STAMP)
 
@@ -16,6 +16,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
+
+# Chromium for the tests of pages, which are skipped without it.
+browser:
+	scripts/install-browser.sh
 
 demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force

@@ -101,8 +101,8 @@ def small_photos() -> bool:
         precision, recall = _judge(whole, _audit_records(planted, folder / "planted"), origin)
     ratio = whole.seconds / few.seconds
     print(
-        f"  small photos: {whole.document['photos']:,} in {whole.seconds:.1f} s (claimed 90), peak {whole.peak_mib:.0f} "
-        f"MiB, {ratio:.1f} times a quarter of them (claimed 5)"
+        f"  small photos: {whole.document['photos']:,} in {whole.seconds:.1f} s (claimed 90), peak "
+        f"{whole.peak_mib:.0f} MiB, {ratio:.1f} times a quarter of them (claimed 5)"
     )
     print(f"    {PLANTED} planted copies: precision {precision:.4f} (claimed .99), recall {recall:.4f}")
     return whole.seconds < 90 and ratio <= 5 and precision >= 0.99

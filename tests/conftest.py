@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.helpers import REPOSITORY, write_plates
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 PLATES_EACH = 30
+# Without the second line Chromium asks its maker's servers for news at every start.
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]
+CHROMIUM_FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,10 +45,30 @@ def real_data() -> Path:
     folder = folder if folder.is_absolute() else REPOSITORY / folder
     if not (folder / "casting").is_dir():
         reason = f"no real photos in {folder}; set GONOGO_DATA to the folder that holds casting/, x-sdd/ and neu-voc/"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _skip(reason)
     return folder.resolve()
+
+
+def _skip(reason: str) -> None:
+    """Skip what cannot be tested here; in continuous integration, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium; its tests are skipped where there is none, but never in continuous integration."""
+    names = (os.environ.get("GONOGO_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    program = next((found for found in map(shutil.which, names) if found), None)
+    if program is None:
+        _skip("no Chromium found; run scripts/install-browser.sh, or set GONOGO_CHROMIUM to its program")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,17 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}; choose a folder you may write to") from error
 
 
+def check_new_file(path: Path) -> None:
+    """See that a file could be made or replaced, leaving no trace.
+
+    Raises:
+        UsageError: it could not, or a folder is in the way.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, expected a file to write; give a name inside it")
+    check_writable(path.parent)
+
+
 def check_new_folder(path: Path, *, force: bool = False, marker: str = "manifest.csv") -> None:
     """See that a folder could be made or replaced, leaving no trace; arguments and errors as for `new_folder`."""
     if path.exists() and not path.is_dir():

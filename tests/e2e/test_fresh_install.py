@@ -33,6 +33,7 @@ def base_install(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_base_install_is_small_and_holds_no_training_package(base_install: Path):
     (packages,) = base_install.parent.glob("lib/python*/site-packages")
     assert sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) < MOST_BYTES
+    assert (packages / "gonogo" / "report" / "templates" / "audit.html").is_file()
     names = {path.name for path in packages.iterdir()}
     assert {"gonogo", "onnxruntime", "numpy", "PIL"} <= names
     assert names.isdisjoint({"torch", "scipy", "sklearn", "onnx", "pyarrow", "safetensors", "lightning_fabric"})

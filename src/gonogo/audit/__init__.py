@@ -27,5 +27,7 @@ CHECKS: Registry[Check] = Registry(
         "parts": "gonogo.audit.parts:check",
         "contradictory_labels": "gonogo.audit.contradictory_labels:check",
         "imbalance": "gonogo.audit.imbalance:check",
+        "exposure": "gonogo.audit.exposure:check",
+        "shortcuts": "gonogo.audit.shortcuts:check",
     },
 )

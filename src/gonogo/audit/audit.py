@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +108,7 @@ def audit(
         UsageError: a name that does not exist, or a rule that does not fit.
         MissingExtraError: a library of the extra [train] is not installed.
     """
-    given = options or ReadOptions()
-    manifest = read_dataset(data, format_name, ReadOptions(given.task, given.mixed, empty_classes=True))
+    manifest = read_dataset(data, format_name, replace(options or ReadOptions(), empty_classes=True))
     if group_rule is not None:
         manifest = group_by(manifest, group_rule)
     inspection = inspect(manifest, _task(manifest.classes, good), seed=seed, progress=progress)

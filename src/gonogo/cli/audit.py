@@ -15,6 +15,7 @@ from gonogo.cli.options import (
     FormatName,
     GroupBy,
     Mixed,
+    Photos,
     TaskOption,
     check_choice,
     missing_train_extra,
@@ -31,6 +32,7 @@ def run(
     task: TaskOption = None,
     mixed: Mixed = "refuse",
     group_by: GroupBy = None,
+    photos: Photos = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 where errors are found.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     as_json: AsJson = False,
@@ -41,12 +43,18 @@ def run(
     try:
         from gonogo.audit.audit import audit
         from gonogo.data.formats import ReadOptions
+        from gonogo.files import check_new_file
 
+        for target in (out, groups):
+            if target is not None:
+                check_new_file(target)  # found out now, before minutes of looking
+        if out is not None:
+            from gonogo.report.audit import write_audit_page  # as is a library that only the page needs
         with Console(as_json) as console:
             result = audit(
                 data,
                 format_name=format_,
-                options=ReadOptions(task, mixed),  # type: ignore[arg-type]  # checked above
+                options=ReadOptions(task, mixed, photos=photos),  # type: ignore[arg-type]  # checked above
                 good=good,
                 group_rule=group_by,
                 seed=seed,
@@ -66,6 +74,9 @@ def run(
             if groups is not None:
                 result.write_groups(groups)
                 console.line(f"groups: {groups}")
+            if out is not None:
+                write_audit_page(result, out, data.resolve().name or str(data))
+                console.line(f"page: {out}")
             console.result(document)
             if strict and result.errors:
                 raise BarNotMetError(f"{result.errors} errors found in {data}; see above")

@@ -98,5 +98,6 @@ def missing_train_extra(error: ImportError) -> Exception:
         "faiss",
         "threadpoolctl",
         "yaml",
+        "jinja2",
     )
     return MissingExtraError(name, "train") if name in extras else error

@@ -57,7 +57,7 @@ class Parity:
         images: photos compared.
         max_abs_diff: of a probability.
         max_abs_diff_heatmap: of the heat map, relative to its own largest value; 0 where there is none.
-        verdicts_equal: whether every photo got the same label.
+        verdicts_equal: whether every photo got the same label and the same verdict.
     """
 
     images: int
@@ -82,6 +82,7 @@ def compare(
     if expected[1] is not None and found[1] is not None:
         heat = float(np.abs(expected[1] - found[1]).max() / max(1.0, float(np.abs(expected[1]).max())))
     equal = bool((decision.labels(expected[0]) == decision.labels(found[0])).all())
+    equal = equal and decision.verdicts(expected[0]) == decision.verdicts(found[0])
     return Parity(len(expected[0]), worst, heat, equal)
 
 

@@ -6,6 +6,7 @@ A matrix (2, 3) takes (x, y, 1) of photo j to (x, y) of photo i, both in working
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,15 @@ class Layer:
         height, width = self.values.shape
         return width, height
 
+    @cached_property
+    def jacobian(self) -> Float32Array:
+        """(6, h * w) how the values change with an affine map of the coordinates, which run from -1 to 1."""
+        ys, xs = _grid(*self.values.shape)
+        cv2 = opencv()
+        gx = cv2.Sobel(self.values, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+        gy = cv2.Sobel(self.values, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+        return np.stack([gx * xs, gx * ys, gx, gy * xs, gy * ys, gy]).reshape(6, -1)
+
 
 def known(local: Int8Array) -> UInt8Array:
     """Return (h, w) uint8, 1 where a photo's local contrast is known, 0 where it was filled and along the border."""
@@ -197,13 +207,16 @@ def _sane(matrix: Float64Array) -> bool:
 
 
 def _steps(back: Float64Array, goal: Layer, given: Layer, most: int) -> tuple[Float64Array, float]:
-    """Gauss-Newton with the mean of both gradients; keep the best map seen."""
+    """Gauss-Newton with the target's own gradient, so that it is computed once; keep the best map seen.
+
+    Source: the inverse compositional way of Baker and Matthews, IJCV 56 (2004), with the small step not inverted: the
+    source is moved by it, which to first order is the same.
+    """
     cv2 = opencv()
     height, width = goal.values.shape
-    ys, xs = _grid(height, width)
     half = max(height, width) / 2
-    gx, gy = _gradients(goal.values, cv2)
     best, best_score = back, -1.0
+    inverse: Float64Array | None = None
     for step in range(most + 1):
         moved, weight = warp(given, back, goal, cv2)
         score = correlation(goal.values, moved, weight)
@@ -213,12 +226,10 @@ def _steps(back: Float64Array, goal: Layer, given: Layer, most: int) -> tuple[Fl
             break
         if step == most or score < 0:
             break
-        wx, wy = _gradients(moved, cv2)
-        sx, sy = (gx + wx) * weight, (gy + wy) * weight
-        jacobian = np.stack([sx * xs, sx * ys, sx, sy * xs, sy * ys, sy]).reshape(6, -1)
-        error = ((goal.values - moved) * weight).reshape(-1)
-        normal = jacobian @ jacobian.T * 0.5
-        delta = np.linalg.solve(normal + np.eye(6) * (1e-3 * np.trace(normal) / 6 + 1e-6), jacobian @ error)
+        if inverse is None:
+            normal = (goal.jacobian * weight.reshape(-1)) @ goal.jacobian.T
+            inverse = np.linalg.inv(normal + np.eye(6) * (1e-3 * np.trace(normal) / 6 + 1e-6))
+        delta = inverse @ (goal.jacobian @ ((goal.values - moved) * weight).reshape(-1))
         if np.abs(delta).max() < 0.03:
             break
         a, b, c, d, e, f = (float(value) for value in np.clip(delta, -4, 4))
@@ -236,11 +247,6 @@ def _grid(height: int, width: int) -> tuple[Float32Array, Float32Array]:
     ys = ((np.arange(height, dtype=np.float32) - (half - 0.5)) / half).astype(np.float32)[:, None]
     xs = ((np.arange(width, dtype=np.float32) - (half - 0.5)) / half).astype(np.float32)[None]
     return ys, xs
-
-
-def _gradients(values: Float32Array, cv2: Any) -> tuple[Float32Array, Float32Array]:
-    gx = cv2.Sobel(values, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
-    return gx, cv2.Sobel(values, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
 
 
 def warp(given: Layer, back: Float64Array, goal: Layer, cv2: Any) -> tuple[Float32Array, Float32Array]:

@@ -182,9 +182,10 @@ def local_contrast(grey: UInt8Array, valid: UInt8Array | None, cv2: Any) -> Floa
 
 
 def _blobs(contrast: Float32Array, valid: UInt8Array | None, cv2: Any) -> Float32Array:
-    """Return up to `BLOBS` places (x, y) where a difference of Gaussians peaks, the strongest first."""
+    """Return up to `BLOBS` places (x, y) where a difference of Gaussians peaks, round and strong ones first."""
     fine = cv2.GaussianBlur(contrast, (0, 0), 1.6)
-    response = np.abs(fine - cv2.GaussianBlur(contrast, (0, 0), 3.2))
+    difference = fine - cv2.GaussianBlur(contrast, (0, 0), 3.2)
+    response = np.abs(difference)
     peak = response >= cv2.dilate(response, np.ones((7, 7), np.uint8))
     edge = max(2, min(10, min(contrast.shape) // 8))
     inside = np.zeros(contrast.shape, dtype=bool)
@@ -192,8 +193,23 @@ def _blobs(contrast: Float32Array, valid: UInt8Array | None, cv2: Any) -> Float3
     if valid is not None:
         inside &= cv2.erode(valid, np.ones((9, 9), np.uint8)) > 0
     rows, columns = np.nonzero(peak & inside & (response > 0.05))
-    order = np.argsort(-response[rows, columns], kind="stable")[:BLOBS]
+    strength = response[rows, columns] * _roundness(difference, rows, columns)
+    order = np.argsort(-strength, kind="stable")[:BLOBS]
     return np.stack([columns[order], rows[order]], axis=1).astype(np.float32)
+
+
+def _roundness(values: Float32Array, rows: Int64Array, columns: Int64Array) -> Float32Array:
+    """Return the smaller over the larger curvature of peaks: 0 along an edge, which looks alike all along itself.
+
+    Source: the edge test of Lowe, IJCV 60 (2004), as a weight instead of a cut.
+    """
+    middle = 2 * values[rows, columns]
+    xx = values[rows, columns + 1] + values[rows, columns - 1] - middle
+    yy = values[rows + 1, columns] + values[rows - 1, columns] - middle
+    xy = values[rows + 1, columns + 1] + values[rows - 1, columns - 1]
+    xy = (xy - values[rows + 1, columns - 1] - values[rows - 1, columns + 1]) / 4
+    half, spread = np.abs(xx + yy) / 2, np.sqrt((xx - yy) ** 2 / 4 + xy**2)
+    return np.asarray(np.abs(half - spread) / np.maximum(half + spread, 1e-9), dtype=np.float32)
 
 
 def _polar(contrast: Float32Array, points: Float32Array, cv2: Any) -> Int8Array:

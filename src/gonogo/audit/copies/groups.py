@@ -17,6 +17,7 @@ from gonogo.types import Float32Array, Float64Array, Int64Array
 
 LEAST_INLIERS = 5
 SURE_INLIERS = 12  # with so many the similarity is tried as it is
+FAIR_SCORE = 0.8  # joins two groups by itself
 CLEAR_SCORE = 1.5  # joins two groups of `LARGE` photos or more by itself
 LARGE = 3
 SURE_SCORE = 3.0  # and taken without refinement if it fits so well
@@ -131,12 +132,13 @@ class Tester:
         return a != b and self._failed[a, b] < TRIES
 
     def _settle(self, found: Finding, forest: Forest) -> bool:
-        """Join the groups of a pair; two larger groups need a clear pair, or a second one that agrees."""
+        """Join the groups of a pair; a slight score, and two larger groups, need a second pair that agrees."""
         sides = self._sides(found.i, found.j, forest)
         if found.score <= 0:
             self._failed[sides] += 1
             return False
-        if found.score < CLEAR_SCORE and min(forest.size(found.i), forest.size(found.j)) >= LARGE:
+        both_large = min(forest.size(found.i), forest.size(found.j)) >= LARGE
+        if found.score < (CLEAR_SCORE if both_large else FAIR_SCORE):
             self._weak[sides] += 1
             if self._weak[sides] < 2:
                 return False
