@@ -16,7 +16,7 @@ from gonogo.files import atomic_file
 from gonogo.types import Int64Array, UInt8Array
 
 # Raised when the search changes its answers.
-SEARCH_VERSION = 1
+SEARCH_VERSION = 2
 
 
 def recall_or_find(
