@@ -227,22 +227,19 @@ def _resize(pixels: UInt8Array, size: tuple[int, int]) -> UInt8Array:
     return np.ascontiguousarray((whole + TAP_SCALE**2 // 2) // TAP_SCALE**2, dtype=np.uint8)
 
 
-def parse_size(text: str) -> tuple[int, int | None]:
-    """Read ``WIDTHxHEIGHT``, or the shorter side alone.
-
-    Returns:
-        Width and height; height is None where one number was given.
+def parse_size(text: str) -> tuple[int, ...]:
+    """Read ``WIDTHxHEIGHT``, or the shorter side alone, in pixels.
 
     Raises:
         UsageError: another form.
     """
     try:
-        sides = [int(side) for side in text.lower().replace(" ", "").split("x")]
+        sides = tuple(int(side) for side in text.lower().replace(" ", "").split("x"))
     except ValueError:
-        sides = []
+        sides = ()
     if len(sides) not in (1, 2) or min(sides) < 1:
-        raise UsageError(f"found --size {text}, expected pixels, such as 112 for the shorter side, or 112x280")
-    return sides[0], sides[1] if len(sides) == 2 else None
+        raise UsageError(f"found --size {text}, expected pixels: 112 for the shorter side, or 112x280")
+    return sides
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:

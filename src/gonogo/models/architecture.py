@@ -144,14 +144,18 @@ class Pretraining:
     """What makes an architecture one that stands on weights learnt elsewhere.
 
     Attributes:
+        what: whose weights, for messages.
         levels: from its options to the grey levels that the weights were learnt on.
         load: put a weights file's tensors, by name, into a network built with these options.
-        default_weights: fetch the published weights from their hub; None where there is none to ask.
+        fetch: the published weights from their hub, asked only when the user asks.
+        known: beginnings of the SHA-256 of published files, and the options that such a file demands.
     """
 
+    what: str
     levels: Callable[[Any], Levels]
     load: Callable[[Network, Any, Mapping[str, Tensor]], None]
-    default_weights: Callable[[Any], Mapping[str, Tensor]] | None = None
+    fetch: Callable[[Any], Mapping[str, Tensor]]
+    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

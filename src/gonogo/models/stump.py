@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gonogo.errors import UsageError
+from gonogo.errors import DataError, UsageError
 from gonogo.models.architecture import Architecture, Levels, Network, Pretraining
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.mobilenet import LAST_BLOCK, mobilenet_v2_features
@@ -25,6 +25,10 @@ LEVELS = {
     # The mean and deviation of ImageNet's photos, as torchvision's models have it.
     "imagenet": Levels((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
 }
+
+HUB_URL = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"
+# What torchvision's two files begin with, as their names say; both expect ImageNet's levels.
+HUB_HASHES = ("b0353104", "7ebf99e0")
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,33 @@ def _fold(stem: Tensor, options: StumpOptions) -> Tensor:
     return stem.sum(1, keepdim=True)
 
 
+def fetch_weights(options: StumpOptions) -> Mapping[str, Tensor]:
+    """Download torchvision's weights into PyTorch's own cache.
+
+    Raises:
+        UsageError: the options expect other grey levels than these weights.
+        DataError: the hub cannot be reached, or the file is not what its name says.
+    """
+    if options.levels != "imagenet":
+        raise UsageError("the hub's weights expect ImageNet's levels; add --with levels=imagenet --colour rgb")
+    try:
+        state: Mapping[str, Tensor] = torch.hub.load_state_dict_from_url(
+            HUB_URL, map_location="cpu", check_hash=True, weights_only=True, progress=False
+        )
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"cannot fetch {HUB_URL} ({error}); fetch it elsewhere and give --weights FILE") from error
+    return state
+
+
 STUMP = Architecture(
     Stump,
     StumpOptions(),
     source="MobileNetV2, arXiv 1801.04381, cut short",
-    pretraining=Pretraining(levels=lambda options: LEVELS[options.levels], load=load_backbone),
+    pretraining=Pretraining(
+        what="MobileNetV2's",
+        levels=lambda options: LEVELS[options.levels],
+        load=load_backbone,
+        fetch=fetch_weights,
+        known={start: {"levels": "imagenet"} for start in HUB_HASHES},
+    ),
 )

@@ -1,25 +1,28 @@
 """A linear classifier on pooled features, fitted at once instead of step by step.
 
-Features are whitened by what varies within a class - light, pose, the part's own texture - and classified by logistic
-regression there. With few parts this prior is what decides: on standardised features alone, the same regression makes
-twice the mistakes on steel (`docs/experiments.md`).
+Features are whitened by what varies without a defect - within a class from photo to photo, within a photo from place to
+place - and classified by logistic regression there. With few parts this prior is what decides: on standardised
+features alone the same regression makes twice the mistakes on steel, and its heat maps show the part, not the defect
+(`docs/experiments.md`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
-from gonogo.types import Float32Array, Float64Array, Int64Array
+from gonogo.types import BoolArray, Float32Array, Float64Array, Int64Array
 
 # How much of each feature's own variance is added to the scatter within classes: the features outnumber the parts.
 SHRINKAGE = 0.3
+# How much of the variance from place to place is added. More makes clearer heat maps; from .1 on it costs quality.
+PLACES = 0.03
 # Inverse strengths of the regression's penalty, in units of whitened features and parts.
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 DEFAULT_STRENGTH = 1.0
@@ -109,18 +112,39 @@ def deal_folds(labels: Int64Array, groups: Sequence[str], seed: int, folds: int 
     return fold[part]
 
 
-def fit_head(features: Float32Array, labels: Int64Array, groups: Sequence[str], strength: float) -> LinearHead:
-    """Fit the classifier; standardisation and whitening are folded into its weights.
+@dataclass(frozen=True)
+class Examples:
+    """What a head is fitted on.
 
-    Args:
+    Attributes:
         features: (N, F).
         labels: (N,) class numbers, every class present.
         groups: (N,) the parts.
+        places: (F, F) covariance of what the head should not answer to besides, in the features' units.
+    """
+
+    features: Float32Array
+    labels: Int64Array
+    groups: tuple[str, ...]
+    places: Float64Array
+
+    def at(self, inside: BoolArray) -> Examples:
+        """Return some of them, by a (N,) mask."""
+        groups = tuple(group for group, kept in zip(self.groups, inside, strict=True) if kept)
+        return replace(self, features=self.features[inside], labels=self.labels[inside], groups=groups)
+
+
+def fit_head(examples: Examples, strength: float) -> LinearHead:
+    """Fit the classifier; standardisation and whitening are folded into its weights.
+
+    Args:
+        examples: features with their labels.
         strength: inverse of the penalty.
     """
-    weights = part_weights(labels, groups)
+    labels = examples.labels
+    weights = part_weights(labels, examples.groups)
     share = weights / weights.sum()
-    values = features.astype(np.float64)
+    values = examples.features.astype(np.float64)
     mean = share @ values
     values -= mean
     std = np.sqrt(share @ np.square(values))
@@ -128,7 +152,8 @@ def fit_head(features: Float32Array, labels: Int64Array, groups: Sequence[str], 
     std[std <= STILL * (1 + np.abs(mean))] = np.inf
     values /= std
     # Any root of the inverse scatter whitens; the penalty does not see how they are turned against each other.
-    root = cholesky(_scatter(values, labels, weights), lower=True)
+    scatter = _scatter(values, labels, weights) + PLACES * examples.places / np.outer(std, std)
+    root = cholesky(scatter, lower=True)
     regression = LogisticRegression(C=strength, max_iter=MOST_STEPS)
     regression.fit(solve_triangular(root, values.T, lower=True).T, labels, sample_weight=weights)
     weight, bias = regression.coef_, regression.intercept_
@@ -150,40 +175,35 @@ def _scatter(values: Float64Array, labels: Int64Array, weights: Float64Array) ->
     return np.asarray(scatter + np.diag(SHRINKAGE * np.diag(scatter) + FLOOR))
 
 
-def out_of_fold(
-    features: Float32Array, labels: Int64Array, groups: Sequence[str], fold: Int64Array, strength: float
-) -> Float64Array:
+def out_of_fold(examples: Examples, fold: Int64Array, strength: float) -> Float64Array:
     """Return (N, K) logits of every photo from a head that was fitted without its fold."""
-    names = np.asarray(groups)
-    logits = np.zeros((len(labels), labels.max() + 1))
+    logits = np.zeros((len(examples.labels), examples.labels.max() + 1))
     for number in np.unique(fold):
         inside = fold == number
-        head = fit_head(features[~inside], labels[~inside], names[~inside].tolist(), strength)
-        logits[inside] = head.logits(features[inside])
+        logits[inside] = fit_head(examples.at(~inside), strength).logits(examples.features[inside])
     return logits
 
 
-def choose_strength(features: Float32Array, labels: Int64Array, groups: Sequence[str], seed: int) -> list[Tried]:
+def choose_strength(examples: Examples, seed: int) -> list[Tried]:
     """Try each strength on parts held out; the best is the one with the lowest loss.
 
     The log loss asks for honest probabilities, not only for the right order.
 
     Args:
-        features: (N, F).
-        labels: (N,) class numbers, every class present.
-        groups: (N,) the parts.
+        examples: features with their labels.
         seed: of the folds.
 
     Returns:
         What was tried; nothing where a class has one part alone, so that none can be held out.
     """
-    fold = deal_folds(labels, groups, seed)
+    labels = examples.labels
+    fold = deal_folds(labels, examples.groups, seed)
     if not fold.any():
         return []
-    weights = part_weights(labels, groups)
+    weights = part_weights(labels, examples.groups)
     tried = []
     for strength in STRENGTHS:
-        logits = out_of_fold(features, labels, groups, fold, strength)
+        logits = out_of_fold(examples, fold, strength)
         losses = logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]
         tried.append(Tried(strength, float(weights @ losses / weights.sum())))
     return tried

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class RunConfig:
         geometry: with the training photos' mean and std.
         model: architecture and widths.
         recipe: of the training.
+        weights: the pretrained weights it started from: source and sha256; empty where it started from nothing.
     """
 
     data: str
@@ -52,6 +53,7 @@ class RunConfig:
     geometry: Geometry
     model: ModelSpec
     recipe: Recipe
+    weights: dict[str, str] = field(default_factory=dict)
 
     def to_tables(self) -> dict[str, Any]:
         """Return the tables of ``run.toml``."""
@@ -63,6 +65,7 @@ class RunConfig:
             "geometry": to_dict(self.geometry),
             "model": to_dict(self.model),
             "recipe": to_dict(self.recipe),
+            **({"weights": dict(self.weights)} if self.weights else {}),
         }
 
     @classmethod
@@ -86,6 +89,7 @@ class RunConfig:
                 geometry=from_dict(Geometry, tables["geometry"], where=f"{where} [geometry]"),
                 model=from_dict(ModelSpec, tables["model"], where=f"{where} [model]"),
                 recipe=from_dict(Recipe, tables["recipe"], where=f"{where} [recipe]"),
+                weights=dict(tables.get("weights", {})),
             )
         except KeyError as error:
             raise RunError(f"{where} lacks {error}; train again") from error

@@ -19,14 +19,16 @@ from gonogo.evaluate.decision import choose_threshold
 from gonogo.evaluate.metrics import evaluate, why_refused
 from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import ModelSpec, Network, count_parameters, make_spec
+from gonogo.models.architecture import ModelSpec, Network, count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
-from gonogo.train.checkpoint import predict_probs
+from gonogo.train.checkpoint import copy_weights, predict_probs
+from gonogo.train.features import batch_size
 from gonogo.train.loader import Loader
-from gonogo.train.loop import EVAL_BATCH, Step, Trainer
+from gonogo.train.loop import Step, Trainer
 from gonogo.train.prepare import DataOptions, Prepared, Progress, prepare
 from gonogo.train.recipe import resolve_recipe
 from gonogo.train.run import Run, RunConfig
+from gonogo.train.transfer import WeightsSource, fit_network, put_weights, read_pretrained, with_levels
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class TrainRequest:
         device: of Lightning Fabric: "auto", "cpu" or "cuda".
         resume: go on where `out` stopped.
         force: replace `out`.
+        weights: of an architecture that stands on pretrained ones: a file, or "hub" to fetch the published ones.
     """
 
     data: Path
@@ -54,6 +57,7 @@ class TrainRequest:
     device: str = "cpu"
     resume: bool = False
     force: bool = False
+    weights: WeightsSource = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     architecture = ARCHITECTURES.get(request.arch)
     architecture.options(request.arch_options)
     recipe = resolve_recipe(architecture.recipe, request.recipe)
+    weights = read_pretrained(request.arch, request.weights, request.arch_options)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
@@ -94,6 +99,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         for line in prepared.notes:
             note(line)
     spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
+    prepared = with_levels(prepared, spec)
     config = RunConfig(
         data=str(request.data),
         fingerprint=prepared.manifest.fingerprint,
@@ -102,9 +108,12 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         geometry=prepared.geometry,
         model=spec,
         recipe=recipe,
+        weights=weights.facts,
     )
     torch.manual_seed(recipe.seed)
-    return Plan(config, prepared, build_checked(spec, prepared.geometry))
+    network = build_checked(spec, prepared.geometry)
+    put_weights(network, spec, weights.tensors)
+    return Plan(config, prepared, network)
 
 
 def train(
@@ -200,29 +209,32 @@ def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
 def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:
     config, prepared, network = planned.config, planned.prepared, planned.network
     fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
-    labels, val_rows = prepared.manifest.labels, prepared.rows("val")
+    labels = prepared.manifest.labels
 
-    def loader(rows: Any) -> Loader:
+    def loader(split: str) -> Loader:
+        rows = prepared.rows(split)
         return Loader(prepared.pixels, rows, labels[rows], prepared.geometry, fabric.device)
 
-    trainer = Trainer(
-        network, config.recipe, loader(prepared.rows("train")), loader(val_rows), fabric, run.checkpoint, report
-    )
-    progress = trainer.fit()
+    if config.weights:
+        progress = fit_network(network, prepared, config.recipe.seed, fabric.device)
+    else:
+        progress = Trainer(network, config.recipe, loader("train"), loader("val"), fabric, run.checkpoint, report).fit()
     run.write_history(progress.history)
-    run.write_weights(trainer.best)
-    pred_probs = predict_probs(network, trainer.val.batches(EVAL_BATCH)).numpy()
+    run.write_weights(copy_weights(network))
+    pred_probs = predict_probs(network, loader("val").batches(batch_size(config.geometry.input_size))).numpy()
     network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
     decision = choose_threshold(prepared.task, val.labels, pred_probs)
     figures = evaluate(decision, val.labels, pred_probs, val.groups if val.has_groups else None)
     trainable, statistics = count_parameters(network)
+    frozen = count_frozen(network)
     run.write_metrics(
         {
             "arch": config.model.arch,
-            "params": trainable + statistics,
+            "params": trainable + frozen + statistics,
             "params_trainable": trainable,
+            "params_frozen": frozen,
             "params_statistics": statistics,
             "macs": count_macs(network, config.geometry.network_channels, config.geometry.input_size),
             "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
