@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -31,7 +35,11 @@ def geometries(draw: st.DrawFn) -> Geometry:
     n = 3 if colour == "rgb" else 1
     levels = st.tuples(*[st.floats(0, 255, width=32)] * n)
     spreads = st.tuples(*[st.floats(0.5, 128, width=32)] * n)
-    return Geometry(height, width, draw(st.sampled_from([1, 3])), crop, reduce, colour, draw(levels), draw(spreads))
+    channels = draw(st.sampled_from([1, 3]))
+    geometry = Geometry(height, width, channels, crop, reduce, colour, draw(levels), draw(spreads))
+    if draw(st.booleans()):
+        geometry = replace(geometry, size=tuple(draw(st.integers(side // 2 + 1, 40)) for side in geometry.reduced_size))
+    return geometry
 
 
 def photos(geometry: Geometry, seed: int, fill: int | None) -> np.ndarray:
@@ -49,7 +57,7 @@ def test_numpy_and_torch_hold_the_same_bits(geometry: Geometry, seed: int, fill:
     reduced = geometry.apply(pixels)
     assert reduced.shape == (2, *geometry.input_size, geometry.stored_channels)
     with torch.no_grad():
-        from_torch = twin.reduce(torch.from_numpy(pixels)).permute(0, 2, 3, 1).numpy()
+        from_torch = twin.levels(torch.from_numpy(pixels)).permute(0, 2, 3, 1).numpy()
         inputs = twin(torch.from_numpy(pixels)).numpy()
     assert np.array_equal(from_torch, reduced.astype(np.float32))
     assert inputs.tobytes() == geometry.normalise(reduced).tobytes()
@@ -88,6 +96,33 @@ def test_every_block_is_its_mean_rounded_half_up(reduce: int, seed: int):
     assert geometry.apply(pixels)[0, :, :, 0].tolist() == expected
     twin = Preprocess(geometry).reduce(torch.from_numpy(pixels))[0, 0]
     assert twin.tolist() == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_resized_levels_are_those_of_exact_fractions(source: int, target: int, seed: int):
+    target = max(target, source // 2 + 1)
+    row = np.random.default_rng(seed).integers(0, 256, source, dtype=np.uint8)
+    found = Geometry(1, source, size=(1, target)).apply(row[None, None, :, None])[0, 0, :, 0]
+    for index, level in enumerate(found.tolist()):
+        place = Fraction((2 * index + 1) * source, 2 * target) - Fraction(1, 2)
+        low = math.floor(place)
+        share = Fraction(math.floor((place - low) * 256 + Fraction(1, 2)), 256)  # weights are whole 1/256
+        left, right = (int(row[min(max(side, 0), source - 1)]) for side in (low, low + 1))
+        assert level == math.floor(left * (1 - share) + right * share + Fraction(1, 2))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(2, 30), st.integers(2, 30), st.integers(2, 60), st.integers(2, 60), st.integers(0, 2**32 - 1))
+def test_resizing_is_pytorch_s_bilinear_up_to_rounding(height: int, width: int, rows: int, columns: int, seed: int):
+    size = (max(rows, height // 2 + 1), max(columns, width // 2 + 1))
+    photo = np.random.default_rng(seed).integers(0, 256, (1, height, width, 1), dtype=np.uint8)
+    found = Geometry(height, width, size=size).apply(photo)[0, :, :, 0].astype(np.float32)
+    expected = torch.nn.functional.interpolate(torch.from_numpy(photo[None, :, :, :, 0]).float(), size, mode="bilinear")
+    # Half a level of rounding, and 1/512 of the largest difference for the weights of each axis.
+    assert np.abs(found - expected[0, 0].numpy()).max() <= 0.5 + 2 * 255 / 512 + 1e-3
+    same = Geometry(height, width, size=(height, width)).apply(photo)
+    assert np.array_equal(same, photo)
 
 
 @settings(max_examples=100, deadline=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -49,6 +49,12 @@ def run(
     ] = False,
     crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
     reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Resize to these pixels: 112 for the shorter side, or 112x280.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Pretrained weights, PyTorch or safetensors; 'hub' fetches the published ones.")
+    ] = None,
     colour: Annotated[str | None, typer.Option(help="What the network sees: grey or rgb.")] = None,
     bit_depth: Annotated[int, typer.Option(help="Bits of the camera, for photos of more than 8.")] = 8,
     val: Annotated[float, typer.Option(help="Share of the photos for validation.")] = 0.2,
@@ -86,7 +92,7 @@ def run(
 ) -> None:
     """Train a network on a folder of photos."""
     from gonogo.config import read_toml, toml_text
-    from gonogo.data.geometry import parse_crop
+    from gonogo.data.geometry import parse_crop, parse_size
     from gonogo.errors import BarNotMetError
 
     check_choice(colour, "--colour", ("grey", "rgb"))
@@ -128,9 +134,11 @@ def run(
         format=format_,
         task=task,  # type: ignore[arg-type]  # checked above
         mixed=mixed,  # type: ignore[arg-type]  # checked above
+        size=parse_size(size) if size else None,
     )
+    source: Path | Literal["hub"] | None = "hub" if weights == "hub" else Path(weights) if weights else None
     changes = key_values(with_ or [], "--with")
-    request = TrainRequest(data, out, arch, changes, values, options, decision, device, resume=resume, force=force)
+    request = TrainRequest(data, out, arch, changes, values, options, decision, device, resume, force, source)
     with Console(as_json) as console:
         if dry_run:
             tables = plan(request, progress=console.progress, note=console.note).config.to_tables()
@@ -152,9 +160,12 @@ def _given(**options: Any) -> dict[str, Any]:
 def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
     figures = metrics["val"]
     mark = leaky_mark(metrics)
+    how = (
+        f"best epoch {metrics['best_epoch']} of {metrics['epochs']}" if metrics["epochs"] else "its head fitted at once"
+    )
     console.line(
-        f"{metrics['arch']}: {metrics['params']:,} parameters, {metrics['macs'] / 1e6:.2f} M multiply-adds, "
-        f"best epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
+        f"{metrics['arch']}: {metrics['params']:,} parameters, {metrics['macs'] / 1e6:.2f} M multiply-adds, {how}, "
+        f"{metrics['images_per_second']:,.0f} images/s"
     )
     if figures["escape_rate"] is not None:
         upper = figures["no_go_from"]
@@ -171,6 +182,7 @@ def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
         "arch",
         "params",
         "params_trainable",
+        "params_frozen",
         "params_statistics",
         "macs",
         "images_per_second",

@@ -1,7 +1,8 @@
-"""How camera pixels become network input: crop, area reduction by a whole number, grey or colour, mean, std.
+"""How camera pixels become network input: crop, area reduction by a whole number, resizing, grey or colour, mean, std.
 
 One object, shared by the cache, the training and every exported graph. Reduced pixels are whole grey levels again
-(rounded half up), so that the cache, PyTorch, ONNX and integer C code hold exactly the same numbers.
+(rounded half up), and so are resized ones, so that the cache, PyTorch, ONNX and integer C code hold exactly the same
+numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from gonogo.errors import DataError, UsageError
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Float32Array, Int64Array, UInt8Array
 
 Colour = Literal["grey", "rgb"]
 
@@ -23,6 +24,9 @@ LUMA = (19595, 38470, 7471)
 LUMA_HALF = 32768
 LUMA_SCALE = 65536
 MAX_REDUCE = 64
+# A resized pixel lies between two neighbours along each axis; their weights are whole 1/256. All sums are below 2^24,
+# so they are exact in float32 whatever their order.
+TAP_SCALE = 256
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Geometry:
         mean: grey levels, one value for each network channel.
         std: grey levels, above 0.
         bit_depth: significant bits of camera files of more than 8 bits.
+        size: height and width of the network's input where the reduced photo is resized to one, bilinearly with
+            half-pixel centres; None to take it as it is.
     """
 
     height: int | None
@@ -51,6 +57,7 @@ class Geometry:
     mean: tuple[float, ...] = (127.5,)
     std: tuple[float, ...] = (64.0,)
     bit_depth: int = 8
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if (self.height is None) != (self.width is None) or (self.height is None and self.crop is None):
@@ -67,8 +74,15 @@ class Geometry:
         right, bottom = (self.width or x + width), (self.height or y + height)
         if min(x, y) < 0 or min(width, height) < 1 or x + width > right or y + height > bottom:
             raise UsageError(f"--crop {width}x{height}+{x}+{y} does not lie inside the {right}x{bottom} photo")
-        if min(self.input_size) < 1:
+        rows, columns = self.reduced_size
+        if min(rows, columns) < 1:
             raise UsageError(f"--reduce {self.reduce} leaves nothing of {width}x{height} pixels; give a smaller one")
+        if self.size is not None and (min(self.size) < 1 or rows >= 2 * self.size[0] or columns >= 2 * self.size[1]):
+            # Between two neighbours lies at most one pixel that none of them weighs: more would alias.
+            raise UsageError(
+                f"--size {self.size[1]}x{self.size[0]} is half of {columns}x{rows} pixels or less, which would skip "
+                f"pixels; reduce more than {self.reduce}x first, or give a larger size"
+            )
 
     @property
     def region(self) -> tuple[int, int, int, int]:
@@ -76,10 +90,21 @@ class Geometry:
         return self.crop if self.crop is not None else (0, 0, self.width or 0, self.height or 0)
 
     @property
-    def input_size(self) -> tuple[int, int]:
-        """Height and width of the network's input, in pixels."""
+    def reduced_size(self) -> tuple[int, int]:
+        """Height and width after the reduction, in pixels."""
         _, _, width, height = self.region
         return height // self.reduce, width // self.reduce
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input, in pixels."""
+        return self.size or self.reduced_size
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Camera pixels for each pixel of the network's input, down and across."""
+        (rows, columns), (height, width) = self.reduced_size, self.input_size
+        return self.reduce * rows / height, self.reduce * columns / width
 
     @property
     def network_channels(self) -> int:
@@ -96,13 +121,14 @@ class Geometry:
         """Share of the photo's pixels that the network never sees; 0 where the photo's size is free."""
         if self.height is None or self.width is None:
             return 0.0
-        rows, columns = self.input_size
+        rows, columns = self.reduced_size
         return 1 - rows * columns * self.reduce**2 / (self.height * self.width)
 
     @property
     def pixels_key(self) -> str:
         """A hash of everything that decides the reduced pixels (mean and std do not)."""
-        facts = [self.height, self.width, self.channels, self.crop, self.reduce, self.colour, self.bit_depth]
+        facts: list[object] = [self.height, self.width, self.channels, self.crop, self.reduce, self.colour]
+        facts += [self.bit_depth, *([self.size] if self.size else [])]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
     def with_statistics(self, mean: tuple[float, ...], std: tuple[float, ...]) -> Geometry:
@@ -131,7 +157,7 @@ class Geometry:
             raise DataError(f"{name}: {channels} channels, expected {self.channels}")
 
     def apply(self, pixels: UInt8Array) -> UInt8Array:
-        """Crop, turn to grey and reduce.
+        """Crop, turn to grey, reduce and resize.
 
         Args:
             pixels: (N, H, W, C) uint8 camera pixels.
@@ -139,8 +165,12 @@ class Geometry:
         Returns:
             (N, h, w, stored_channels) uint8.
         """
+        reduced = self._reduce(pixels)
+        return reduced if self.size is None else _resize(reduced, self.size)
+
+    def _reduce(self, pixels: UInt8Array) -> UInt8Array:
         x, y, width, height = self.region
-        rows, columns = self.input_size
+        rows, columns = self.reduced_size
         r = self.reduce
         kept = pixels[:, y : y + height, x : x + width][:, : rows * r, : columns * r]
         if self.colour == "grey" and self.channels == 3:
@@ -165,6 +195,51 @@ class Geometry:
         mean, std = np.asarray(self.mean, dtype=np.float32), np.asarray(self.std, dtype=np.float32)
         values = (reduced.astype(np.float32) - mean) / std
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2), dtype=np.float32)
+
+
+def taps(source: int, target: int) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """Return where each pixel of a resized row comes from.
+
+    Pixel i of `target` looks at place (i + 1/2) * source / target - 1/2 of `source`, between two pixels; at the ends
+    both are the same. In whole numbers throughout, so that any language finds the same ones.
+
+    Args:
+        source: pixels there are.
+        target: pixels asked for.
+
+    Returns:
+        (target,) the lower and the higher pixel, and the weight of the higher one in 1/`TAP_SCALE`.
+    """
+    place = (2 * np.arange(target, dtype=np.int64) + 1) * source - target  # in 1/(2 target) of a pixel
+    low = place // (2 * target)
+    weight = ((place - low * 2 * target) * TAP_SCALE + target) // (2 * target)
+    return low.clip(0, source - 1), (low + 1).clip(0, source - 1), weight
+
+
+def _resize(pixels: UInt8Array, size: tuple[int, int]) -> UInt8Array:
+    """Resize (N, H, W, C) to (N, *size, C): bilinear, rounded half up."""
+    low, high, weight = taps(pixels.shape[1], size[0])
+    weight = weight[:, None, None]
+    rows = pixels[:, low] * (TAP_SCALE - weight) + pixels[:, high] * weight
+    low, high, weight = taps(pixels.shape[2], size[1])
+    weight = weight[:, None]
+    whole = rows[:, :, low] * (TAP_SCALE - weight) + rows[:, :, high] * weight
+    return np.ascontiguousarray((whole + TAP_SCALE**2 // 2) // TAP_SCALE**2, dtype=np.uint8)
+
+
+def parse_size(text: str) -> tuple[int, ...]:
+    """Read ``WIDTHxHEIGHT``, or the shorter side alone, in pixels.
+
+    Raises:
+        UsageError: another form.
+    """
+    try:
+        sides = tuple(int(side) for side in text.lower().replace(" ", "").split("x"))
+    except ValueError:
+        sides = ()
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise UsageError(f"found --size {text}, expected pixels: 112 for the shorter side, or 112x280")
+    return sides
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:

@@ -27,10 +27,10 @@ class HeatGrid:
     stride: float
     first: float
 
-    def edges(self, cells: int) -> Float32Array:
-        """Return (cells + 1,) where cells end, in camera pixels from the corner of the crop."""
+    def edges(self, cells: int, axis: int = 1) -> Float32Array:
+        """Return (cells + 1,) where cells end, in camera pixels from the corner of the crop; axis 0 is down."""
         places = self.first + 0.5 + (np.arange(cells + 1) - 0.5) * self.stride
-        return np.asarray(places * self.geometry.reduce, dtype=np.float32)
+        return np.asarray(places * self.geometry.scale[axis], dtype=np.float32)
 
     def hot_region(self, heatmap: Float32Array) -> tuple[int, int, int, int] | None:
         """Return the box around the connected cells that reach half of the peak.
@@ -46,7 +46,7 @@ class HeatGrid:
             return None
         rows, columns = _connected(heatmap >= heatmap[peak] / 2, (int(peak[0]), int(peak[1])))
         x, y, width, height = self.geometry.region
-        across, down = self.edges(heatmap.shape[1]), self.edges(heatmap.shape[0])
+        down, across = (self.edges(heatmap.shape[axis], axis) for axis in (0, 1))
         left, right = (round(float(across[c])) for c in (columns.min(), columns.max() + 1))
         top, bottom = (round(float(down[r])) for r in (rows.min(), rows.max() + 1))
         left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)

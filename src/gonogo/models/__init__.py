@@ -11,5 +11,6 @@ ARCHITECTURES: Registry[Architecture] = Registry(
         "taper": "gonogo.models.tapering:TAPER",
         "taper-wide": "gonogo.models.tapering:TAPER_WIDE",
         "taper-study": "gonogo.models.tapering:TAPER_STUDY",
+        "stump": "gonogo.models.stump:STUMP",
     },
 )

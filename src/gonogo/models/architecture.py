@@ -21,7 +21,7 @@ class Network(nn.Module):
     """
 
     body: nn.Module
-    head: PoolingHead
+    head: Head
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Classify.
@@ -47,7 +47,8 @@ class Network(nn.Module):
     def map_grid(self) -> tuple[float, float]:
         """Return the input pixels between neighbouring cells of the map, and the pixel the first cell looks at.
 
-        Reckoned from the convolutions and poolings of the body in their order, so for a body without branches.
+        Reckoned from the convolutions and poolings of the body in their order, so for a body whose branches, where it
+        has some, are one that computes and one that only passes on (the additions of a residual block).
         """
         stride, first = 1.0, 0.0
         for layer in self.body.modules():
@@ -63,7 +64,19 @@ def _one(value: Any) -> int:
     return int(value[0] if isinstance(value, tuple) else value)
 
 
-class PoolingHead(nn.Module):
+class Head(nn.Module):
+    """Pools a body's features over the photo and classifies; says what each place has to do with it."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Turn (N, C, h, w) features into (N, K) logits."""
+        raise NotImplementedError
+
+    def maps(self, features: Tensor) -> Tensor:
+        """Turn (N, C, h, w) features into (N, K, h, w) logits of each place."""
+        raise NotImplementedError
+
+
+class PoolingHead(Head):
     """Global pooling, an optional hidden layer, and a linear classifier.
 
     Args:
@@ -119,6 +132,33 @@ class PoolingHead(nn.Module):
 
 
 @dataclass(frozen=True)
+class Levels:
+    """What a pretrained network expects of its input: (grey level - mean) / std, for red, green and blue."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What makes an architecture one that stands on weights learnt elsewhere.
+
+    Attributes:
+        what: whose weights, for messages.
+        levels: from its options to the grey levels that the weights were learnt on.
+        load: put a weights file's tensors, by name, into a network built with these options.
+        fetch: the published weights from their hub, asked only when the user asks.
+        known: beginnings of the SHA-256 of published files, and the options that such a file demands.
+    """
+
+    what: str
+    levels: Callable[[Any], Levels]
+    load: Callable[[Network, Any, Mapping[str, Tensor]], None]
+    fetch: Callable[[Any], Mapping[str, Tensor]]
+    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Architecture:
     """An entry of the registry.
 
@@ -128,6 +168,7 @@ class Architecture:
         colour: what it was made for; None to take the photos as they are.
         recipe: training values it was published with, over the default recipe.
         source: the paper or origin.
+        pretraining: set where training starts from weights learnt elsewhere; random ones are then refused.
     """
 
     build: Callable[[int, int, Any], Network]
@@ -135,6 +176,7 @@ class Architecture:
     colour: Colour | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     source: str = "gonogo"
+    pretraining: Pretraining | None = None
 
     def options(self, changes: Mapping[str, Any]) -> Any:
         """Return the defaults with changes; text is read as each option's type.
@@ -179,6 +221,11 @@ def make_spec(arch: str, num_classes: int, in_channels: int, changes: Mapping[st
 
 def count_parameters(network: nn.Module) -> tuple[int, int]:
     """Return how many numbers are trained, and how many are statistics (BatchNorm's running mean and variance)."""
-    trainable = sum(p.numel() for p in network.parameters())
+    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     statistics = sum(b.numel() for b in network.buffers() if b.is_floating_point())
     return trainable, statistics
+
+
+def count_frozen(network: nn.Module) -> int:
+    """Return how many parameters keep the values they came with."""
+    return sum(p.numel() for p in network.parameters() if not p.requires_grad)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gonogo.data.geometry import LUMA, LUMA_HALF, LUMA_SCALE, Geometry
+from gonogo.data.geometry import LUMA, LUMA_HALF, LUMA_SCALE, TAP_SCALE, Geometry, taps
 from gonogo.data.task import Task
 from gonogo.models.architecture import Network
 
@@ -19,6 +19,8 @@ class Preprocess(nn.Module):
     mean: Tensor
     std: Tensor
     luma: Tensor
+    down: Tensor
+    across: Tensor
 
     def __init__(self, geometry: Geometry) -> None:
         super().__init__()
@@ -26,16 +28,28 @@ class Preprocess(nn.Module):
         self.register_buffer("mean", torch.tensor(geometry.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(geometry.std).view(1, -1, 1, 1))
         self.register_buffer("luma", torch.tensor(LUMA, dtype=torch.float32).view(1, 3, 1, 1))
+        if geometry.size is not None:
+            (rows, columns), (height, width) = geometry.reduced_size, geometry.size
+            self.register_buffer("down", _taps_matrix(rows, height))
+            self.register_buffer("across", _taps_matrix(columns, width).T.contiguous())
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Turn (N, H, W, C) uint8 into (N, network_channels, h, w) float32."""
-        return self.normalise(self.reduce(pixels))
+        return self.normalise(self.levels(pixels))
+
+    def levels(self, pixels: Tensor) -> Tensor:
+        """Crop, turn to grey, reduce, resize: (N, stored_channels, h, w) float32 that holds whole grey levels."""
+        values = self.reduce(pixels)
+        if self.geometry.size is None:
+            return values
+        # Two matrix products: ONNX Runtime does them in less than half the time of gathering rows and columns.
+        return torch.floor((self.down @ (values @ self.across) + TAP_SCALE**2 // 2) / TAP_SCALE**2)
 
     def reduce(self, pixels: Tensor) -> Tensor:
         """Crop, turn to grey, reduce: (N, stored_channels, h, w) float32 that holds whole grey levels."""
         geometry = self.geometry
         x, y, _, _ = geometry.region
-        rows, columns = geometry.input_size
+        rows, columns = geometry.reduced_size
         r = geometry.reduce
         if (rows * r, columns * r) != (geometry.height, geometry.width):
             # narrow, not a slice: where the photo's size is free, an exporter sees that the result's is not.
@@ -57,6 +71,16 @@ class Preprocess(nn.Module):
     def normalise(self, levels: Tensor) -> Tensor:
         """Subtract the mean and divide by the std; a single stored channel is repeated for a colour network."""
         return (levels - self.mean) / self.std
+
+
+def _taps_matrix(source: int, target: int) -> Tensor:
+    """Return (target, source) float32 of whole numbers: a resized row is this matrix times the row."""
+    low, high, weight = (torch.from_numpy(values) for values in taps(source, target))
+    matrix = torch.zeros(target, source)
+    rows = torch.arange(target)
+    matrix.index_put_((rows, low), (TAP_SCALE - weight).float(), accumulate=True)
+    matrix.index_put_((rows, high), weight.float(), accumulate=True)
+    return matrix
 
 
 class Deployed(nn.Module):

@@ -34,13 +34,13 @@ def overlay(pixels: UInt8Array, heatmap: Float32Array, grid: HeatGrid, scale: fl
     """
     photo = np.asarray(as_image(pixels).convert("RGB"), dtype=np.float32)
     x, y, _, _ = grid.geometry.region
-    rows, columns = (side * grid.geometry.reduce for side in grid.geometry.input_size)
+    rows, columns = (side * grid.geometry.reduce for side in grid.geometry.reduced_size)
     # One more cell on each side, so that the border of the photo is covered.
     strength = np.pad(np.clip(heatmap / max(scale, 1e-6), 0, 1).astype(np.float32), 1, mode="edge")
-    step = 1 / (grid.stride * grid.geometry.reduce)
-    start = 1 - float(grid.edges(1)[0]) * step
+    down, across = (1 / (grid.stride * scale) for scale in grid.geometry.scale)
+    top, left = 1 - float(grid.edges(1, 0)[0]) * down, 1 - float(grid.edges(1, 1)[0]) * across
     smooth = Image.fromarray(strength).transform(
-        (columns, rows), Image.Transform.AFFINE, (step, 0, start, 0, step, start), Image.Resampling.BICUBIC
+        (columns, rows), Image.Transform.AFFINE, (across, 0, left, 0, down, top), Image.Resampling.BICUBIC
     )
     full = np.zeros(photo.shape[:2], dtype=np.float32)
     full[y : y + rows, x : x + columns] = np.clip(np.asarray(smooth), 0, 1)

@@ -48,6 +48,8 @@ class DataOptions:
         photos: the folder that a table's paths are below, where it is not the table's own.
         resplit: make a new split, whatever the data came with.
         allow_leaks: keep a split that leaks, and mark every figure.
+        size: width and height of the network's input; the shorter side alone, and the other follows, where there is no
+            height.
     """
 
     good: str | None = None
@@ -67,6 +69,7 @@ class DataOptions:
     photos: str | None = None
     resplit: bool = False
     allow_leaks: bool = False
+    size: tuple[int, ...] | None = None
 
     @property
     def reading(self) -> ReadOptions:
@@ -183,7 +186,8 @@ def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour 
     width, height = _common_size(scanned.sizes, options.crop)
     colour = options.colour or default_colour or ("grey" if scanned.channels == 1 else "rgb")
     region = options.crop[2:] if options.crop else (width or 0, height or 0)
-    reduce = options.reduce if options.reduce is not None else max(1, min(region) // SHORT_SIDE)
+    size = _input_size(options.size, region)
+    reduce = options.reduce if options.reduce is not None else _reduction(region, size)
     n = 3 if colour == "rgb" else 1
     return Geometry(
         height=height,
@@ -195,7 +199,27 @@ def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour 
         mean=(127.5,) * n,
         std=(64.0,) * n,
         bit_depth=options.bit_depth,
+        size=size,
     )
+
+
+def _input_size(asked: tuple[int, ...] | None, region: tuple[int, int]) -> tuple[int, int] | None:
+    """Return height and width of the network's input from what was asked; None for what the reduction leaves."""
+    if asked is None:
+        return None
+    width, height = region
+    if len(asked) > 1:
+        return asked[1], asked[0]
+    short = asked[0]
+    return (round(short * height / width), short) if width <= height else (short, round(short * width / height))
+
+
+def _reduction(region: tuple[int, int], size: tuple[int, int] | None) -> int:
+    """Return the largest whole reduction that leaves as many pixels as the network's input has."""
+    width, height = region
+    if size is None:
+        return max(1, min(region) // SHORT_SIDE)
+    return max(1, min(height // size[0], width // size[1]))
 
 
 def _common_size(

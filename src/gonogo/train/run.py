@@ -46,6 +46,7 @@ class RunConfig:
         decision: how the threshold is chosen, the options that were given.
         leaky: for test and val, the share of photos (a rate object) whose part also stands in another split; None
             where no part does.
+        weights: the pretrained weights it started from: source and sha256; empty where it started from nothing.
     """
 
     data: str
@@ -57,6 +58,7 @@ class RunConfig:
     recipe: Recipe
     decision: dict[str, Any] = field(default_factory=dict)
     leaky: dict[str, Any] | None = None
+    weights: dict[str, str] = field(default_factory=dict)
 
     def to_tables(self) -> dict[str, Any]:
         """Return the tables of ``run.toml``."""
@@ -74,6 +76,7 @@ class RunConfig:
             "model": to_dict(self.model),
             "recipe": to_dict(self.recipe),
             "decision": self.decision,
+            **({"weights": dict(self.weights)} if self.weights else {}),
         }
 
     @classmethod
@@ -99,6 +102,7 @@ class RunConfig:
                 recipe=from_dict(Recipe, tables["recipe"], where=f"{where} [recipe]"),
                 decision=dict(tables.get("decision", {})),
                 leaky=leaky,
+                weights=dict(tables.get("weights", {})),
             )
         except KeyError as error:
             raise RunError(f"{where} lacks {error}; train again") from error

@@ -20,15 +20,17 @@ from gonogo.evaluate.options import policy_from
 from gonogo.evaluate.policies import MaxEscape, check_policy, choose_decision
 from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import ModelSpec, Network, count_parameters, make_spec
+from gonogo.models.architecture import ModelSpec, Network, count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.splitting import Progress
-from gonogo.train.checkpoint import predict_probs
+from gonogo.train.checkpoint import copy_weights, predict_probs
+from gonogo.train.features import batch_size
 from gonogo.train.loader import Loader
-from gonogo.train.loop import EVAL_BATCH, Step, Trainer
+from gonogo.train.loop import Step, Trainer
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
+from gonogo.train.transfer import WeightsSource, fit_network, put_weights, read_pretrained, with_levels
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class TrainRequest:
         device: of Lightning Fabric: "auto", "cpu" or "cuda".
         resume: go on where `out` stopped.
         force: replace `out`.
+        weights: of an architecture that stands on pretrained ones: a file, or "hub" to fetch the published ones.
     """
 
     data: Path
@@ -58,6 +61,7 @@ class TrainRequest:
     device: str = "cpu"
     resume: bool = False
     force: bool = False
+    weights: WeightsSource = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     policy = policy_from(**request.decision)
     if isinstance(policy, MaxEscape):
         recipe = _fixed_epoch(recipe, request.recipe)
+    weights = read_pretrained(request.arch, request.weights, request.arch_options)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
@@ -102,6 +107,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         for line in prepared.notes:
             note(line)
     spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
+    prepared = with_levels(prepared, spec)
     config = RunConfig(
         data=str(request.data),
         fingerprint=prepared.manifest.fingerprint,
@@ -112,9 +118,12 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         recipe=recipe,
         decision=dict(request.decision),
         leaky={name: vars(rate) for name, rate in prepared.leaky.items()} or None,
+        weights=weights.facts,
     )
     torch.manual_seed(recipe.seed)
-    return Plan(config, prepared, build_checked(spec, prepared.geometry))
+    network = build_checked(spec, prepared.geometry)
+    put_weights(network, spec, weights.tensors)
+    return Plan(config, prepared, network)
 
 
 def train(
@@ -224,18 +233,19 @@ def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
 def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:
     config, prepared, network = planned.config, planned.prepared, planned.network
     fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
-    labels, val_rows = prepared.manifest.labels, prepared.rows("val")
+    labels = prepared.manifest.labels
 
-    def loader(rows: Any) -> Loader:
+    def loader(split: str) -> Loader:
+        rows = prepared.rows(split)
         return Loader(prepared.pixels, rows, labels[rows], prepared.geometry, fabric.device)
 
-    trainer = Trainer(
-        network, config.recipe, loader(prepared.rows("train")), loader(val_rows), fabric, run.checkpoint, report
-    )
-    progress = trainer.fit()
+    if config.weights:
+        progress = fit_network(network, prepared, config.recipe.seed, fabric.device)
+    else:
+        progress = Trainer(network, config.recipe, loader("train"), loader("val"), fabric, run.checkpoint, report).fit()
     run.write_history(progress.history)
-    run.write_weights(trainer.best)
-    pred_probs = predict_probs(network, trainer.val.batches(EVAL_BATCH)).numpy()
+    run.write_weights(copy_weights(network))
+    pred_probs = predict_probs(network, loader("val").batches(batch_size(config.geometry.input_size))).numpy()
     network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
@@ -244,11 +254,13 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
     decision = choose_decision(prepared.task, val.labels, pred_probs, groups, policy_from(**config.decision))
     figures = evaluate(decision, val.labels, pred_probs, groups)
     trainable, statistics = count_parameters(network)
+    frozen = count_frozen(network)
     run.write_metrics(
         {
             "arch": config.model.arch,
-            "params": trainable + statistics,
+            "params": trainable + frozen + statistics,
             "params_trainable": trainable,
+            "params_frozen": frozen,
             "params_statistics": statistics,
             "macs": count_macs(network, config.geometry.network_channels, config.geometry.input_size),
             "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),

@@ -1,0 +1,104 @@
+"""What a pretrained body sees in each photo, computed once: pooled features, and how much places of a photo differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gonogo.models.layers.statistics_head import StatisticsHead
+from gonogo.train.loader import Loader
+from gonogo.types import Float32Array, Float64Array, Int64Array
+
+# Photos a step: so many pixels of input keep the widest features of a whole tall photo below a few hundred megabytes.
+BATCH_PIXELS = 1_000_000
+MOST_BATCH = 64
+
+
+def batch_size(size: tuple[int, int]) -> int:
+    """Return how many photos of this height and width are asked at once where nothing is learnt."""
+    return max(1, min(MOST_BATCH, BATCH_PIXELS // (size[0] * size[1])))
+
+
+@dataclass(frozen=True)
+class Features:
+    """Pooled features of N photos with C channels and S statistics.
+
+    Attributes:
+        pooled: (N, S * C) float32, as `StatisticsHead.pool` gives them.
+        places: (P, C, C) the covariance of the channels over the places of a photo, averaged over each part's photos.
+        parts: (N,) which of the P parts each photo shows.
+        statistics: the S names.
+    """
+
+    pooled: Float32Array
+    places: Float64Array
+    parts: Int64Array
+    statistics: tuple[str, ...]
+
+    def within(self, rows: Int64Array) -> Float64Array:
+        """Return (S * C, S * C): how features would vary if the parts of these photos looked like one place of them.
+
+        A place stands in for the average and the maximum, as in the head's maps; it has no deviation.
+
+        Args:
+            rows: (M,) of the N photos; only their parts count, so that parts held out stay unseen.
+        """
+        places = self.places[np.unique(self.parts[rows])].mean(axis=0)
+        n = len(places)
+        noise = np.zeros((len(self.statistics) * n,) * 2)
+        for index, name in enumerate(self.statistics):
+            if name != "std":
+                noise[index * n : (index + 1) * n, index * n : (index + 1) * n] = places
+        return noise
+
+
+def extract(
+    layers: Sequence[nn.Module], cuts: Sequence[int], statistics: Sequence[str], loader: Loader, groups: Sequence[str]
+) -> dict[int, Features]:
+    """Pool the features after several layers of one body, in one pass over the photos.
+
+    Args:
+        layers: of the body, in evaluation mode, in their order.
+        cuts: the layers after which features are pooled.
+        statistics: names from `STATISTICS`.
+        loader: the N photos.
+        groups: (N,) the part that each shows.
+
+    Returns:
+        Features by cut.
+    """
+    names, parts = np.unique(np.asarray(groups), return_inverse=True)
+    parts = parts.astype(np.int64)
+    head = StatisticsHead(1, 2, statistics)  # for its pooling
+    pooled: dict[int, list[Tensor]] = {cut: [] for cut in cuts}
+    places: dict[int, Tensor] = {}
+    done = 0
+    with torch.no_grad():
+        for inputs, _ in loader.batches(batch_size(loader.pixels.shape[1:3])):
+            part = torch.from_numpy(parts[done : done + len(inputs)])
+            done += len(inputs)
+            values = inputs
+            for index, layer in enumerate(layers[: max(cuts) + 1]):
+                values = layer(values)
+                if index in pooled:
+                    pooled[index].append(head.pool(values).float().cpu())
+                    spread = _spread_of_places(values)
+                    if index not in places:
+                        places[index] = torch.zeros(len(names), *spread.shape[1:], dtype=torch.float64)
+                    places[index].index_add_(0, part, spread.double().cpu())
+    photos = np.bincount(parts)[:, None, None]
+    return {
+        cut: Features(torch.cat(pooled[cut]).numpy(), places[cut].numpy() / photos, parts, tuple(statistics))
+        for cut in cuts
+    }
+
+
+def _spread_of_places(features: Tensor) -> Tensor:
+    """Return (N, C, C), the covariance over the places of (N, C, h, w) features."""
+    flat = features.float().flatten(2)
+    flat = flat - flat.mean(2, keepdim=True)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
