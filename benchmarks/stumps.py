@@ -101,7 +101,9 @@ def features_of(name: str, geometry: Geometry, cuts: Sequence[int], statistics: 
     network.to(memory_format=torch.channels_last)
     rows = np.arange(len(pixels))
     loader = Loader(pixels, rows, data.manifest.labels, geometry, torch.device("cpu"))
-    return extract(list(network.body), cuts, statistics, loader, [str(part) for part in data.parts])
+    # The covariance of 1,280 channels for each of hundreds of groups would fill the memory: the peer gets that of all.
+    groups = ["all" if max(cuts) == WHOLE else str(part) for part in data.parts]
+    return extract(list(network.body), cuts, statistics, loader, groups)
 
 
 def load(network: Network, cut: int) -> None:

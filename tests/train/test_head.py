@@ -130,7 +130,7 @@ def test_a_penalty_is_chosen_for_honest_probabilities():
     assert all(0 < row.log_loss < 5 for row in tried)
     # Where the classes are hardly apart, a strong penalty knows less and is less wrong.
     hard = choose_strength(make(12, 4, apart=0.0, dimensions=40), 0)
-    assert best_strength(hard) == STRENGTHS[0]
+    assert best_strength(hard) < 1.0
     clear = choose_strength(make(80, 2, apart=9.0), 0)
     assert best_strength(clear) >= 1.0
 

@@ -13,8 +13,9 @@ from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.train.loader import Loader
 from gonogo.types import Float32Array, Float64Array, Int64Array
 
-# Photos a step: so many pixels of input keep the widest features of a whole tall photo below a few hundred megabytes.
-BATCH_PIXELS = 1_000_000
+# Photos a step: from twice as many pixels on, the system takes as long to hand out fresh memory for each layer's output
+# as the layer takes to compute it.
+BATCH_PIXELS = 200_000
 MOST_BATCH = 64
 
 
@@ -66,7 +67,7 @@ def extract(
         cuts: the layers after which features are pooled.
         statistics: names from `STATISTICS`.
         loader: the N photos.
-        groups: (N,) the part that each shows.
+        groups: (N,) the part that each shows; each costs C * C numbers, so of wide layers name but a few.
 
     Returns:
         Features by cut.

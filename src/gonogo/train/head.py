@@ -20,9 +20,9 @@ from sklearn.linear_model import LogisticRegression
 from gonogo.types import BoolArray, Float32Array, Float64Array, Int64Array
 
 # How much of each feature's own variance is added to the scatter within classes: the features outnumber the parts.
-SHRINKAGE = 0.3
+SHRINKAGE = 1.0
 # How much of the variance from place to place is added. More makes clearer heat maps; from .1 on it costs quality.
-PLACES = 0.03
+PLACES = 0.02
 # Inverse strengths of the regression's penalty, in units of whitened features and parts.
 STRENGTHS = (0.01, 0.1, 1.0, 10.0)
 DEFAULT_STRENGTH = 1.0

@@ -141,5 +141,6 @@ def examples_of(network: Network, prepared: Prepared, split: str, device: torch.
     chosen = prepared.manifest.select(split)
     loader = Loader(prepared.pixels, prepared.rows(split), chosen.labels, prepared.geometry, device)
     network.to(device).eval()
-    features = extract([network.body], [0], network.head.statistics, loader, chosen.groups)[0]
+    # Nothing is held out of these photos, so one covariance of all of them is enough.
+    features = extract([network.body], [0], network.head.statistics, loader, ["all"] * len(chosen))[0]
     return Examples(features.pooled, chosen.labels, chosen.groups, features.within(np.arange(len(chosen))))
