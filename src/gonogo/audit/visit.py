@@ -65,8 +65,9 @@ def _visit_and_search(
 ) -> tuple[list[dict[str, Any]], Copies]:
     n = len(found.manifest)
     factor, shapes = working_sizes(np.array([(fact.height, fact.width) for fact in found.facts], dtype=np.int64))
-    first = None if progress is None else lambda done, _: progress(done, 3 * n)
-    later = None if progress is None else lambda done, of: progress(n + 2 * n * done // max(of, 1), 3 * n)
+    # Looking takes about as long as either step of the search.
+    first = None if progress is None else lambda done, of: progress(done // 3, of)
+    later = None if progress is None else lambda done, of: progress(n // 3 + (n - n // 3) * done // of, n)
     with TemporaryDirectory(prefix="gonogo-") as folder:
         local = Stack.create(Path(folder), shapes)
         seen = _visit(found, executor, looking, local, first)
