@@ -67,7 +67,7 @@ def _apart(by: str, difference: Difference) -> str:
 
 
 def _needed(difference: Difference, name: str, first: str) -> str:
-    """Say how many times as many parts would tell two apart, if they differ as much as they seem to."""
+    """Say how many times as much would tell two apart, if they differ as much as they seem to."""
     towards = difference.high if difference.value < 0 else -difference.low
     if not difference.value or not math.isfinite(towards):
         return ""
@@ -75,7 +75,8 @@ def _needed(difference: Difference, name: str, first: str) -> str:
     times = ((abs(difference.value) + towards) / abs(difference.value)) ** 2
     if times > _MANY_TIMES:
         return ""
-    return f" If '{first}' and '{name}' differ as they seem to, {math.ceil(times)} times as many parts would show it."
+    more = f"{math.ceil(times)} times as many parts and trainings (--repeats)"
+    return f" If '{first}' and '{name}' differ as they seem to, about {more} would show it."
 
 
 def _beside_baseline(comparison: Comparison) -> str:
