@@ -12,7 +12,7 @@ from gonogo.evaluate.calibration import apply_temperature, fit_temperature, reli
 from gonogo.evaluate.curves import precision_recall_curve, roc_curve, trade_off
 from gonogo.evaluate.metrics import evaluate
 from gonogo.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
-from gonogo.report.curves import precision_recall_section, reliability_section, roc_section, trade_off_sections
+from gonogo.report.curves import MARGIN, precision_recall_section, reliability_section, roc_section, trade_off_sections
 from gonogo.report.evaluation import write_evaluation_page
 from gonogo.report.page import percent
 from tests.helpers_answers import line_answered, sorted_answered
@@ -53,8 +53,23 @@ def test_the_trade_off_says_what_no_escape_costs_and_what_is_promised():
         "still possible for new parts (95 %)",
         "promised: escape 5.0\xa0% at most",
     ]
-    assert f"half a part: {percent(0.5 / 60)}" in section.text[0]
+    # 120 photos of 60 parts: one photo is half a part, and nothing is drawn at half of that.
+    assert f"drawn at {percent(0.25 / 60)} escape" in section.text[0]
     assert trade_off_sections(sorted_answered()) == []
+
+
+def test_rates_below_half_a_part_are_drawn_where_they_are():
+    whole = line_answered(7)
+    labels, pred_probs = np.repeat(whole.labels, 30), np.repeat(whole.pred_probs, 30, axis=0)
+    pred_probs[0] = [0.0, 1.0]  # one escape in 420 photos of 7 parts
+    groups = tuple(group for group in whole.groups or () for _ in range(30))
+    figures = evaluate(whole.decision, labels, pred_probs, groups)
+    (section,) = trade_off_sections(
+        replace(whole, labels=labels, pred_probs=pred_probs, groups=groups, figures=figures)
+    )
+    low, span = 0.5 / 420 / MARGIN, HEIGHT - TOP - BOTTOM
+    place = HEIGHT - BOTTOM - np.log(1 / 420 / low) / np.log(1 / low) * span
+    assert section.chart.marks[0].y == pytest.approx(place, abs=0.06)
 
 
 def test_precision_is_reckoned_for_a_line_with_fewer_defects():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,8 @@ from gonogo.types import Float32Array, Float64Array, Rate
 # Defects are rarer on a line than among photos that were collected: what precision becomes there.
 LINE_SHARES = (0.1, 0.01)
 AT = "at the threshold chosen"
+# How far a logarithmic axis goes on below the smallest rate that is drawn, as a factor.
+MARGIN = 1.6
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,11 @@ def trade_off_sections(answered: Answered) -> list[Section]:
         return []
     own, scores = answered.kinds["defective"]
     found = trade_off(own, scores, answered.groups)
-    overkill = Axis("overkill (logarithmic)", *_range(found.overkill, found.overkill_floor), log=True)
-    escape = Axis("escape (logarithmic)", *_range(found.escape, found.escape_floor), log=True)
+    floors = [_floor(found.overkill, found.overkill_floor), _floor(found.escape, found.escape_floor)]
+    overkill = Axis("overkill (logarithmic)", floors[0] / MARGIN, log=True)
+    escape = Axis("escape (logarithmic)", floors[1] / MARGIN, log=True)
     frame = Frame(overkill, escape)
-    seen = np.maximum(found.overkill, found.overkill_floor), np.maximum(found.escape, found.escape_floor)
+    seen = np.maximum(found.overkill, floors[0]), np.maximum(found.escape, floors[1])
     allowed = found.overkill_high, found.escape_high
     lines = [
         frame.line(*seen, "curve", "seen on these photos"),
@@ -112,7 +115,7 @@ def trade_off_sections(answered: Answered) -> list[Section]:
     ]
     marks = []
     if point[0].value is not None and point[1].value is not None:
-        places = max(point[0].value, found.overkill_floor), max(point[1].value, found.escape_floor)
+        places = max(point[0].value, floors[0]), max(point[1].value, floors[1])
         sides, ends = _ends(point[0]), _ends(point[1])
         marks = [frame.mark(*places, "point", AT, across=sides, along=ends)]
     promise = answered.decision.guarantee
@@ -122,12 +125,12 @@ def trade_off_sections(answered: Answered) -> list[Section]:
     chart = frame.chart(
         "escape against overkill", areas=[frame.between(seen, allowed, "limit")], lines=lines, marks=marks
     )
-    return [Section("trade-off", "Escape against overkill", chart, _at_escapes(found), _trade_off_text(found))]
+    return [Section("trade-off", "Escape against overkill", chart, _at_escapes(found), _trade_off_text(found, floors))]
 
 
-def _range(rates: Float64Array, floor: float) -> tuple[float, float]:
-    """Return the ends of a logarithmic axis: a little below the smallest rate that is drawn, and 1."""
-    return min(float(rates[rates > 0].min(initial=1.0)), floor) / 1.6, 1.0
+def _floor(rates: Float64Array, half_a_part: float) -> float:
+    """Return where a rate of 0 is drawn: below every other one."""
+    return min(half_a_part, float(rates[rates > 0].min(initial=1.0)) / 2)
 
 
 def _at_escapes(found: TradeOff) -> tuple[tuple[str, str], ...]:
@@ -139,11 +142,10 @@ def _at_escapes(found: TradeOff) -> tuple[tuple[str, str], ...]:
     return tuple(rows.items())
 
 
-def _trade_off_text(found: TradeOff) -> tuple[str, ...]:
-    one = found.unit[:-1]
+def _trade_off_text(found: TradeOff, floors: Sequence[float]) -> tuple[str, ...]:
     return (
-        "Every threshold is a point: fewer escapes cost more overkill. Both axes are logarithmic, so a rate of 0 is "
-        f"drawn at half a {one}: {percent(found.escape_floor)} and {percent(found.overkill_floor)}.",
+        "Every threshold is a point: fewer escapes cost more overkill. Both axes are logarithmic and have no zero: it "
+        f"is drawn at {percent(floors[1])} escape and {percent(floors[0])} overkill.",
         f"The dashed line is what as many {found.unit} still allow both rates to be for new {found.unit}, for a "
         "threshold that was fixed beforehand.",
     )

@@ -28,6 +28,7 @@ from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
 from gonogo.train.loader import Loader
 from gonogo.train.loop import Step, Trainer
+from gonogo.train.novelty import fit_novelty
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
@@ -50,6 +51,7 @@ class TrainRequest:
         device: of Lightning Fabric: "auto", "cpu" or "cuda".
         resume: go on where `out` stopped.
         force: replace `out`.
+        reject_unknown: fit what sends photos unlike everything in training to review.
         weights: of an architecture that stands on pretrained ones: a file, or "hub" to fetch the published ones.
     """
 
@@ -64,6 +66,7 @@ class TrainRequest:
     resume: bool = False
     force: bool = False
     weights: WeightsSource = None
+    reject_unknown: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,13 @@ class Plan:
         config: what ``run.toml`` will hold.
         prepared: the photos.
         network: with its fresh weights.
+        reject_unknown: fit what sends photos unlike everything in training to review.
     """
 
     config: RunConfig
     prepared: Prepared
     network: Network
+    reject_unknown: bool = True
 
 
 def plan(request: TrainRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None) -> Plan:
@@ -125,7 +130,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     torch.manual_seed(recipe.seed)
     network = build_checked(spec, prepared.geometry)
     put_weights(network, spec, weights.tensors)
-    return Plan(config, prepared, network)
+    return Plan(config, prepared, network, request.reject_unknown)
 
 
 def train(
@@ -284,6 +289,9 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
     run.write_history(progress.history)
     run.write_weights(copy_weights(network))
     pred_probs = answers(network, prepared, "val", fabric)
+    fitted = fit_novelty(network, prepared, config.recipe.seed, fabric.device) if planned.reject_unknown else None
+    if fitted is not None:
+        run.write_novelty(fitted.novelty)
     network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
@@ -311,6 +319,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
             "unmet": list(decision.shortfalls),
+            "novelty": None if fitted is None else fitted.to_json(),
         }
     )
     run.checkpoint.unlink(missing_ok=True)
