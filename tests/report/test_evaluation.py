@@ -82,7 +82,7 @@ def test_precision_is_reckoned_for_a_line_with_fewer_defects():
     caught = 1 - figures.escape_rate.value  # type: ignore[union-attr,operator]
     lost = figures.overkill_rate.value  # type: ignore[union-attr]
     expected = 0.01 * caught / (0.01 * caught + 0.99 * lost)  # type: ignore[operator]
-    assert f"{percent(expected)} where 1.0\xa0% of the parts are defective" in section.text[0]
+    assert f"{percent(expected)} where 1.0\xa0% of the photos are defective" in section.text[0]
 
 
 def test_reliability_is_shown_before_and_after_the_temperature():

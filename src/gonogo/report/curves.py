@@ -60,7 +60,7 @@ def roc_section(answered: Answered, curves: Mapping[str, RocCurve]) -> Section:
         answered: what was evaluated.
         curves: of `Answered.kinds`.
     """
-    frame = Frame(Axis("good parts lost (overkill)"), Axis("defects caught"))
+    frame = Frame(Axis("good photos lost (overkill)"), Axis("defective photos caught"))
     if answered.decision.task.is_sorting:
         frame = Frame(Axis("others taken for the kind"), Axis("photos of the kind found"))
     chance = frame.line([0, 1], [0, 1], "chance", "a coin")
@@ -155,7 +155,7 @@ def precision_recall_section(answered: Answered) -> Section:
     """Return precision over recall; for sorting, that of every kind against the rest."""
     sorts = answered.decision.task.is_sorting
     frame = Frame(
-        Axis("photos of the kind found (recall)" if sorts else "defects caught (recall)"),
+        Axis("photos of the kind found (recall)" if sorts else "defective photos caught (recall)"),
         Axis("right when it says so (precision)"),
     )
     curves = {name: precision_recall_curve(own, scores) for name, (own, scores) in answered.kinds.items()}
@@ -190,7 +190,7 @@ def _on_the_line(caught: float, lost: float) -> tuple[str, ...]:
     for share in LINE_SHARES:
         held = share * caught + (1 - share) * lost
         if held:
-            found.append(f"{percent(share * caught / held)} where {percent(share)} of the parts are defective")
+            found.append(f"{percent(share * caught / held)} where {percent(share)} of the photos are defective")
     if not found:
         return ()
     return (
