@@ -84,7 +84,8 @@ def test_an_interrupt_is_one_line_and_130(tmp_path: Path):
 def test_verify_on_a_device_that_answers_otherwise_is_exit_1(gauge_folder: Path, tmp_path: Path):
     folder = shutil.copytree(gauge_folder, tmp_path / "gauge")
     golden, gauge = Golden.load(folder / "golden.npz"), Gauge.load(folder)
-    Golden(golden.pixels, golden.pred_probs + np.float32(0.01), golden.heatmap).save(folder / "golden.npz")
+    changed = golden.answer._replace(pred_probs=golden.answer.pred_probs + np.float32(0.01))
+    Golden(golden.pixels, changed).save(folder / "golden.npz")
     write_manifest(folder, gauge.facts, gauge.files)
     done = in_process("verify", folder, "--json")
     assert done.returncode == 1

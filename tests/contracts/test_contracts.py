@@ -19,11 +19,14 @@ from gonogo.evaluate.decision import Decision
 from gonogo.export import EXPORTERS
 from gonogo.export.parity import answer, check_parity
 from gonogo.gauge.facts import METADATA_KEY, Facts
+from gonogo.gauge.golden import one_at_a_time
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.deployed import Deployed
+from gonogo.models.novelty import Novelty, pool
 from gonogo.runtimes import RUNTIMES
+from gonogo.train.novelty import spread_of
 from tests.helpers import make_facts, noise, write_photos
 
 COLOURS = {"grey": 1, "rgb": 3}
@@ -240,9 +243,17 @@ def test_an_exported_file_takes_raw_pixels_of_every_geometry(exporter: str, name
 class Transparent(torch.nn.Module):
     """A network that shows its input: the map of class b over class a is the grey level itself."""
 
-    def logits_and_maps(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        maps = torch.cat([torch.zeros_like(inputs), inputs], 1)
-        return maps.mean((2, 3)) / 255, maps
+    def watch(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return inputs, torch.cat([torch.zeros_like(inputs), inputs], 1)
+
+    class Head(torch.nn.Module):
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            return features.mean((2, 3)) / 255
+
+        def maps(self, features: torch.Tensor) -> torch.Tensor:
+            return features
+
+    head = Head()
 
 
 QUICK_REDUCTIONS = {(1, 1), (1, 4), (1, 7), (3, 1), (3, 3), (3, 6)}
@@ -265,7 +276,7 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
     facts = facts_of(geometry, 2, "a")
     pixels = np.stack([noise(44, 59, channels, seed) for seed in range(6)])
     entry.write(Deployed(Transparent(), geometry, facts.decision.task).eval(), facts, pixels, tmp_path / "m")  # type: ignore[arg-type]
-    _, heat = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)(pixels)
+    heat = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)(pixels).heatmap
     assert np.array_equal(heat, geometry.apply(pixels)[..., 0].astype(np.float32))
 
 
@@ -274,18 +285,22 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
 def test_a_file_answers_batches_as_it_answers_single_photos(exporter: str, good: str | None, tmp_path: Path):
     entry, geometry = EXPORTERS.get(exporter), Geometry(64, 64)
     facts = facts_of(geometry, 3, good)
-    deployed = Deployed(network_of("taper", 3), geometry, facts.decision.task).eval()
-    pixels = np.stack([noise(64, 64, 1, seed) for seed in range(5)])
+    network, many = network_of("taper", 3), np.stack([noise(64, 64, 1, seed) for seed in range(40)])
+    with torch.no_grad():
+        seen = pool(network.watch(torch.from_numpy(geometry.normalise(geometry.apply(many))))[0]).double().numpy()
+    novelty, pixels = Novelty.of(spread_of(seen, np.arange(40)), 1.0), many[:5]
+    deployed = Deployed(network, geometry, facts.decision.task, novelty).eval()
     entry.write(deployed, facts, pixels, tmp_path / "m")
     session = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)
-    probs, heat = session(pixels)
-    expected, maps = answer(deployed, pixels)
-    assert probs.shape == (5, 3)
-    assert np.abs(probs - expected).max() <= 1e-4
-    assert heat is not None
-    assert heat.shape == maps.shape
-    single = np.concatenate([session(photo[None])[0] for photo in pixels])
-    assert np.abs(single - probs).max() <= 1e-6
+    found, expected = session(pixels), answer(deployed, pixels)
+    assert found.pred_probs.shape == (5, 3)
+    assert found.novelty is not None
+    assert found.novelty.shape == (5,)
+    single = one_at_a_time(session, pixels)
+    for one, whole, other in zip(found, expected, single, strict=True):
+        assert one.shape == whole.shape
+        assert np.allclose(one, whole, atol=1e-4, rtol=1e-4)
+        assert np.allclose(one, other, atol=1e-5, rtol=1e-5)
 
 
 def test_the_exported_file_is_a_few_kilobytes(tmp_path: Path):

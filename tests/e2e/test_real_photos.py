@@ -17,7 +17,6 @@ from gonogo.errors import DataError
 from gonogo.export.gauge import export_gauge
 from gonogo.export.parity import answer
 from gonogo.gauge.gauge import Gauge
-from gonogo.models.deployed import Deployed
 from gonogo.train.prepare import DataOptions, choose_geometry
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
@@ -101,15 +100,15 @@ def test_a_gauge_answers_real_castings_as_the_network_does(casting: Manifest, tm
     )
     exported = export_gauge(Run.open(run.path), tmp_path / "gauge")
     gauge = Gauge.load(tmp_path / "gauge")
-    network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
+    network = run.deployed()
     test = casting.select("test").samples[::10][:40]
     pixels = np.stack([gauge.read(casting.path_of(sample)) for sample in test])
-    expected, _ = answer(network, pixels)
+    expected = answer(network, pixels)
     verdicts = [gauge.inspect(photo) for photo in pixels]
     found = np.array([verdict.prob for verdict in verdicts])
     assert len(found) == 40
-    assert np.abs(found - run.decision.probs(expected)).max() <= 1e-4
-    assert [v.verdict for v in verdicts] == run.decision.verdicts(expected)
+    assert np.abs(found - run.decision.probs(expected.pred_probs)).max() <= 1e-4
+    assert [v.verdict for v in verdicts] == run.decision.verdicts(expected.pred_probs, expected.novelty)
     assert exported.parities[0].verdicts_equal
     assert run.config.geometry.reduce == 3
     assert run.config.geometry.channels == 1

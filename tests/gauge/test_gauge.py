@@ -103,4 +103,5 @@ def test_a_verdict_is_plain_json():
         "prob": 0.75,
         "verdict": "no-go",
         "region": [1, 2, 3, 4],
+        "novelty": None,
     }

@@ -261,7 +261,7 @@ def test_a_stump_tells_real_castings_apart_of_which_it_saw_no_copy(
     gauge = Gauge.load(tmp_path / "gauge")
     pixels = np.stack([gauge.read(test.path_of(sample)) for sample in test.samples])
     deployed = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
-    pred_probs, _ = answer(deployed, pixels)
+    pred_probs = answer(deployed, pixels).pred_probs
     found = np.array([gauge.inspect(photo).prob for photo in pixels])
     assert np.abs(run.decision.probs(pred_probs) - found).max() <= 1e-4
     defect = np.array([sample.label == "def_front" for sample in test.samples])

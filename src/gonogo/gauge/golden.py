@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ class Parity:
         images: photos compared.
         max_abs_diff: of a probability.
         max_abs_diff_heatmap: of the heat map, relative to its own largest value; 0 where there is none.
-        max_abs_diff_novelty: relative to the novelty, or to its limit where that is more; 0 where there is none.
+        max_abs_diff_novelty: relative to the novelty, or to its limit where that is more; 0 where the network
+            measures none, infinite where the file alone does not.
         verdicts_equal: whether every photo got the same label and the same verdict.
     """
 
@@ -76,13 +78,15 @@ class Parity:
 
 
 def compare(decision: Decision, expected: Answer, found: Answer) -> Parity:
-    """Compare two answers for the same photos; what only one of them has is left out, but for the verdicts."""
+    """Compare two answers for the same photos; a heat map that only one of them has is left out."""
     worst = float(np.abs(expected.pred_probs - found.pred_probs).max())
     heat = novel = 0.0
     if expected.heatmap is not None and found.heatmap is not None:
         largest = max(1.0, float(np.abs(expected.heatmap).max()))
         heat = float(np.abs(expected.heatmap - found.heatmap).max() / largest)
-    if expected.novelty is not None and found.novelty is not None:
+    if expected.novelty is not None and found.novelty is None:
+        novel = math.inf
+    elif expected.novelty is not None and found.novelty is not None:
         novel = float((np.abs(expected.novelty - found.novelty) / np.maximum(1, expected.novelty)).max())
     equal = bool((decision.labels(expected.pred_probs) == decision.labels(found.pred_probs)).all())
     verdicts = [decision.verdicts(one.pred_probs, one.novelty) for one in (expected, found)]

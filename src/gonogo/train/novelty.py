@@ -57,12 +57,12 @@ def fit_novelty(network: Network, prepared: Prepared, seed: int, device: torch.d
         device: where the features are computed.
 
     Returns:
-        None where there are fewer than `LEAST_PARTS` parts.
+        None where there are fewer than `LEAST_PARTS` parts, or where the network sees no difference between photos.
     """
     values, groups = watched_features(network, prepared, device)
     _, parts = np.unique(np.asarray(groups), return_inverse=True)
     count = int(parts.max()) + 1
-    if count < LEAST_PARTS:
+    if count < LEAST_PARTS or not np.ptp(values, axis=0).any():
         return None
     distances = held_out_distances(values, parts, seed)
     limit = float(np.quantile(distances, 1 - HELD_BACK, method="higher"))
