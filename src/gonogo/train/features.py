@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gonogo.data.scan import cache_folder
+from gonogo.errors import RunError
+from gonogo.files import remove_leftovers
 from gonogo.models.layers.statistics_head import StatisticsHead
+from gonogo.train.checkpoint import load_tensors, save_tensors
 from gonogo.train.loader import Loader
 from gonogo.types import Float32Array, Float64Array, Int64Array
 
@@ -17,6 +22,8 @@ from gonogo.types import Float32Array, Float64Array, Int64Array
 # as the layer takes to compute it.
 BATCH_PIXELS = 200_000
 MOST_BATCH = 64
+# Raised when features change their meaning.
+FEATURES_VERSION = 1
 
 
 def batch_size(size: tuple[int, int]) -> int:
@@ -103,3 +110,36 @@ def _spread_of_places(features: Tensor) -> Tensor:
     flat = features.float().flatten(2)
     flat = flat - flat.mean(2, keepdim=True)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def digest_of(body: nn.Module) -> str:
+    """Return what tells a body from any other: the hash of its layers and weights."""
+    digest = hashlib.sha256(repr(body).encode())
+    for name, tensor in body.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def recall_or_make(about: Iterable[str], make: Callable[[], Features]) -> Features:
+    """Return features from the cache, or make them and remember them there.
+
+    Args:
+        about: everything the features depend on, in words.
+        make: computes them.
+    """
+    digest = hashlib.sha256(f"{FEATURES_VERSION} {torch.__version__}".encode())
+    for word in about:
+        digest.update(f"{len(word)} {word}".encode())
+    path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
+    try:
+        held, facts = load_tensors(path)
+    except RunError:  # there is none, or a disk fault cut it
+        features = make()
+        remove_leftovers(path.parent)
+        tensors = {name: torch.from_numpy(getattr(features, name)) for name in ("pooled", "places", "parts")}
+        save_tensors(path, tensors, {"statistics": " ".join(features.statistics)})
+        return features
+    # Copied, because memory that is aligned otherwise is summed in another order, to other last bits.
+    pooled, places, parts = (held[name].clone().numpy() for name in ("pooled", "places", "parts"))
+    return Features(pooled, places, parts, tuple(facts["statistics"].split()))

@@ -30,7 +30,15 @@ from gonogo.train.loop import Step, Trainer
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
-from gonogo.train.transfer import WeightsSource, fit_network, put_weights, read_pretrained, with_levels
+from gonogo.train.transfer import (
+    WeightsSource,
+    examples_of,
+    fit_network,
+    predict_examples,
+    put_weights,
+    read_pretrained,
+    with_levels,
+)
 
 
 @dataclass(frozen=True)
@@ -216,10 +224,16 @@ def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
     """Build a network and see that the geometry's input is large enough for it.
 
     Raises:
-        UsageError: the input is too small; says what to change.
+        UsageError: the input is too small, or not the one size that the network takes; says what to change.
     """
     network = spec.build()
     rows, columns = geometry.input_size
+    if network.fixed_size not in (None, (rows, columns)):
+        height, width = network.fixed_size
+        raise UsageError(
+            f"this backbone takes {width}x{height} pixels and no others, found {columns}x{rows}; "
+            f"give --size {width}x{height}"
+        )
     try:
         count_macs(network, geometry.network_channels, (rows, columns))
     except RuntimeError as error:
@@ -241,12 +255,13 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
 
     if config.weights:
         progress = fit_network(network, prepared, config.recipe.seed, fabric.device)
+        pred_probs = predict_examples(network, examples_of(network, prepared, "val", fabric.device)).numpy()
     else:
         progress = Trainer(network, config.recipe, loader("train"), loader("val"), fabric, run.checkpoint, report).fit()
+        pred_probs = predict_probs(network, loader("val").batches(batch_size(config.geometry.input_size))).numpy()
+    network.cpu()
     run.write_history(progress.history)
     run.write_weights(copy_weights(network))
-    pred_probs = predict_probs(network, loader("val").batches(batch_size(config.geometry.input_size))).numpy()
-    network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
     # Where any photo of the set names or shares its part, parts are what is counted.

@@ -21,7 +21,7 @@ from gonogo.models.architecture import ModelSpec, Network
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.weights import read_weights
 from gonogo.train.checkpoint import Progress
-from gonogo.train.features import extract
+from gonogo.train.features import Features, digest_of, extract, recall_or_make
 from gonogo.train.head import Examples, best_strength, choose_strength, fit_head
 from gonogo.train.loader import Loader
 from gonogo.train.prepare import Prepared
@@ -136,11 +136,29 @@ def fit_network(network: Network, prepared: Prepared, seed: int, device: torch.d
 
 
 def examples_of(network: Network, prepared: Prepared, split: str, device: torch.device) -> Examples:
-    """Return the pooled features of a split's photos, with their labels."""
-    assert isinstance(network.head, StatisticsHead)
+    """Return the pooled features of a split's photos, with their labels.
+
+    The features are kept in the cache: another head on the same photos and weights is fitted in seconds.
+    """
+    head, geometry = network.head, prepared.geometry
+    assert isinstance(head, StatisticsHead)
     chosen = prepared.manifest.select(split)
-    loader = Loader(prepared.pixels, prepared.rows(split), chosen.labels, prepared.geometry, device)
-    network.to(device).eval()
-    # Nothing is held out of these photos, so one covariance of all of them is enough.
-    features = extract([network.body], [0], network.head.statistics, loader, ["all"] * len(chosen))[0]
+
+    def make() -> Features:
+        loader = Loader(prepared.pixels, prepared.rows(split), chosen.labels, geometry, device)
+        network.to(device).eval()
+        # Nothing is held out of these photos, so one covariance of all of them is enough.
+        return extract([network.body], [0], head.statistics, loader, ["all"] * len(chosen))[0]
+
+    photos = (sample.sha256 for sample in chosen.samples)
+    settings = (digest_of(network.body), device.type, repr(head.statistics), geometry.pixels_key)
+    features = recall_or_make((*settings, repr((geometry.mean, geometry.std)), *photos), make)
     return Examples(features.pooled, chosen.labels, chosen.groups, features.within(np.arange(len(chosen))))
+
+
+def predict_examples(network: Network, examples: Examples) -> Tensor:
+    """Return (N, K) float32 class probabilities from pooled features, as the network gives them from the photos."""
+    assert isinstance(network.head, StatisticsHead)
+    with torch.no_grad():
+        logits = network.head.classifier.cpu()(torch.from_numpy(examples.features))
+    return torch.softmax(logits, 1)
