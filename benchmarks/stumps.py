@@ -88,7 +88,7 @@ def subject(name: str) -> Subject:
 
     sizes = np.array([(sample.height, sample.width) for sample in manifest.samples], dtype=np.int64)
     copies = recall_or_find([sample.sha256 for sample in manifest.samples], grey, sizes)
-    joined = join_groups(manifest, copies.groups.tolist())
+    joined = join_groups(manifest, numbers=copies.groups.tolist())
     return Subject(joined, np.unique(linked_groups(joined), return_inverse=True)[1].astype(np.int64))
 
 

@@ -16,6 +16,10 @@ LEVELS = {
 }
 
 
+# How the last stages are fine-tuned where any are: slowly, and to an epoch that is fixed beforehand.
+FINE_TUNING = {"epochs": 5, "lr": 2e-4, "keep": "last", "patience": 0}
+
+
 class PretrainedNetwork(Network):
     """A pretrained body, each channel's statistics over the photo, a linear head.
 

@@ -17,7 +17,7 @@ from gonogo.errors import DataError, UsageError
 from gonogo.models.architecture import Architecture, Network, Pretraining
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.mobilenet import LAST_BLOCK, mobilenet_v2_features
-from gonogo.models.pretrained import LEVELS, PretrainedNetwork
+from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork
 from gonogo.models.weights import match_weights
 
 HUB_URL = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"
@@ -120,6 +120,7 @@ def fetch_weights(options: StumpOptions) -> Mapping[str, Tensor]:
 STUMP = Architecture(
     Stump,
     StumpOptions(),
+    recipe=FINE_TUNING,
     source="MobileNetV2, arXiv 1801.04381, cut short",
     pretraining=Pretraining(
         what="MobileNetV2's",

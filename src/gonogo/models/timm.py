@@ -22,7 +22,7 @@ from gonogo.errors import DataError, MissingExtraError, UsageError
 from gonogo.models.architecture import Architecture, Levels, Network, Pretraining
 from gonogo.models.cost import dry_run
 from gonogo.models.layers.statistics_head import StatisticsHead
-from gonogo.models.pretrained import LEVELS, PretrainedNetwork
+from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork
 from gonogo.models.weights import match_weights
 
 # What torchvision calls its classifiers; timm says of each backbone what it calls its own.
@@ -258,6 +258,7 @@ TIMM = Architecture(
     Timm,
     TimmOptions(),
     colour="rgb",
+    recipe=FINE_TUNING,
     source="timm (PyTorch Image Models)",
     pretraining=Pretraining(
         what="the backbone's, such as efficientnet_b0's",

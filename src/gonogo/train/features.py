@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,13 @@ class Features:
     places: Float64Array
     parts: Int64Array
     statistics: tuple[str, ...]
+
+    def only(self, statistics: Sequence[str]) -> Features:
+        """Return some of the statistics, in the order given."""
+        n, channels = len(self.pooled), self.places.shape[-1]
+        blocks = self.pooled.reshape(n, len(self.statistics), channels)
+        chosen = [self.statistics.index(name) for name in statistics]
+        return replace(self, pooled=blocks[:, chosen].reshape(n, -1), statistics=tuple(statistics))
 
     def within(self, rows: Int64Array) -> Float64Array:
         """Return (S * C, S * C): how features would vary if the parts of these photos looked like one place of them.

@@ -23,6 +23,7 @@ from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.splitting import Progress
+from gonogo.train.automatic import Left, choose_options, without_automatic
 from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
 from gonogo.train.loader import Loader
@@ -80,11 +81,13 @@ class Plan:
         config: what ``run.toml`` will hold.
         prepared: the photos.
         network: with its fresh weights.
+        candidates: what was tried for options that were left to validation, as JSON.
     """
 
     config: RunConfig
     prepared: Prepared
     network: Network
+    candidates: list[dict[str, Any]]
 
 
 def plan(request: TrainRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None) -> Plan:
@@ -99,12 +102,13 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         GonogoError: the data, the options or the folder cannot be used.
     """
     architecture = ARCHITECTURES.get(request.arch)
-    architecture.options(request.arch_options)
+    options = without_automatic(request.arch, request.arch_options)
+    architecture.options(options)
     recipe = resolve_recipe(architecture.recipe, request.recipe)
     policy = policy_from(**request.decision)
     if isinstance(policy, MaxEscape):
         recipe = _fixed_epoch(recipe, request.recipe)
-    weights = read_pretrained(request.arch, request.weights, request.arch_options)
+    weights = read_pretrained(request.arch, request.weights, options)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
@@ -114,8 +118,14 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     if note is not None:
         for line in prepared.notes:
             note(line)
-    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
+    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, options)
     prepared = with_levels(prepared, spec)
+    candidates: list[dict[str, Any]] = []
+    if len(options) < len(request.arch_options):
+        # A promise is made on the validation parts: then nothing is chosen on them.
+        splits = ("train",) if isinstance(policy, MaxEscape) else ("train", "val")
+        left = Left(request.arch_options, splits, request.options.fixes_size, recipe, request.device)
+        spec, prepared, candidates = choose_options(left, prepared, spec, weights.tensors, note)
     config = RunConfig(
         data=str(request.data),
         fingerprint=prepared.manifest.fingerprint,
@@ -131,7 +141,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     torch.manual_seed(recipe.seed)
     network = build_checked(spec, prepared.geometry)
     put_weights(network, spec, weights.tensors)
-    return Plan(config, prepared, network)
+    return Plan(config, prepared, network, candidates)
 
 
 def train(
@@ -255,6 +265,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
 
     if config.weights:
         progress = fit_network(network, prepared, config.recipe.seed, fabric.device)
+    if config.weights and not config.model.options["unfrozen"]:
         pred_probs = predict_examples(network, examples_of(network, prepared, "val", fabric.device)).numpy()
     else:
         progress = Trainer(network, config.recipe, loader("train"), loader("val"), fabric, run.checkpoint, report).fit()
@@ -285,6 +296,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "data_root": str(prepared.manifest.root.resolve()),
             "geometry": to_dict(config.geometry),
             "leaky": config.leaky,
+            "candidates": planned.candidates,
             "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
             "unmet": list(decision.shortfalls),

@@ -22,7 +22,7 @@ from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.weights import read_weights
 from gonogo.train.checkpoint import Progress
 from gonogo.train.features import Features, digest_of, extract, recall_or_make
-from gonogo.train.head import Examples, best_strength, choose_strength, fit_head
+from gonogo.train.head import Examples, LinearHead, best_strength, choose_strength, fit_head
 from gonogo.train.loader import Loader
 from gonogo.train.prepare import Prepared
 
@@ -125,14 +125,19 @@ def fit_network(network: Network, prepared: Prepared, seed: int, device: torch.d
     examples = examples_of(network, prepared, "train", device)
     tried = choose_strength(examples, seed)
     strength = best_strength(tried)
-    head = fit_head(examples, strength)
+    set_head(network, fit_head(examples, strength))
+    images_per_second = len(examples.labels) / (time.perf_counter() - started)
+    rows = [asdict(row) for row in tried] or [{"strength": strength, "log_loss": float("nan")}]
+    return Progress(history=[{**row, "images_per_second": images_per_second} for row in rows])
+
+
+def set_head(network: Network, head: LinearHead) -> None:
+    """Replace the network's classifier by a fitted one."""
+    assert isinstance(network.head, StatisticsHead)
     classifier = network.head.classifier
     with torch.no_grad():
         classifier.weight.copy_(torch.from_numpy(head.weight))
         classifier.bias.copy_(torch.from_numpy(head.bias))
-    images_per_second = len(examples.labels) / (time.perf_counter() - started)
-    rows = [asdict(row) for row in tried] or [{"strength": strength, "log_loss": float("nan")}]
-    return Progress(history=[{**row, "images_per_second": images_per_second} for row in rows])
 
 
 def examples_of(network: Network, prepared: Prepared, split: str, device: torch.device) -> Examples:
