@@ -13,6 +13,7 @@ from gonogo.data.synthetic import write_castings
 from gonogo.errors import ConfigError
 from gonogo.export.gauge import export_gauge
 from gonogo.models.weights import read_weights
+from gonogo.train import cut
 from gonogo.train.choose import Candidate, Scores, mean_scores, on_front, rows_of, score_parts, take_smallest
 from gonogo.train.cut import choose_cut
 from gonogo.train.prepare import DataOptions
@@ -160,6 +161,19 @@ def test_the_test_s_photos_play_no_part_in_the_choice(synthetic: Path, weights: 
     state = read_weights(weights)
     again = choose_cut(black, state, {"statistics": "avg"}, splits=("train", "val"), keep_size=True, seed=0)
     assert rows_of(again.candidates, again.chosen) == before.candidates
+
+
+def test_of_many_photos_every_part_and_class_gives_as_many(synthetic: Path, weights: Path, tmp_path: Path, monkeypatch):
+    prepared = plan(request(synthetic, tmp_path / "run", weights, {"cut": 3}, options=DataOptions(size=(64,)))).prepared
+    monkeypatch.setattr(cut, "MOST_PHOTOS", 12)
+    few = cut._looked_at(prepared, ("train", "val"), 0).manifest
+    assert np.bincount(few.labels).tolist() == [6, 6]
+    assert len(set(few.groups)) == 12
+    assert {sample.split for sample in few.samples} <= {"train", "val"}
+    monkeypatch.setattr(cut, "PHOTOS_A_PART", 1)
+    monkeypatch.setattr(cut, "MOST_PHOTOS", 1000)
+    one_each = cut._looked_at(prepared, ("train",), 0).manifest
+    assert len(one_each) == len(set(one_each.groups)) == len(set(prepared.manifest.select("train").groups))
 
 
 def test_a_promise_leaves_the_validation_parts_out_of_the_choice(synthetic: Path, weights: Path, tmp_path: Path):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,9 @@ from gonogo.types import Int64Array
 # Where MobileNetV2's blocks become wider or coarser; beyond, a linear head has more channels than most sets have parts.
 CUTS = (3, 4, 7, 10, 12, 13)
 # Shorter sides of the input that are tried, as far as the photos go.
-SIDES = (64, 112, 160, 224)
-
-
-# Photos of one part that are looked at: more of them cost time and tell little more about other parts.
-PHOTOS_A_PART = 24
+SIDES = (64, 112, 160, 224, 448)
+# Photos that are looked at, of each part and in all: more of one part tell little about other parts.
+PHOTOS_A_PART, MOST_PHOTOS = 24, 1500
 # How often the parts are dealt into folds: the loss of a part depends on which others its head was fitted on.
 DEALS = 3
 
@@ -78,59 +76,52 @@ def choose_cut(
     Raises:
         UsageError: a class has one part alone, so that none can be held out.
     """
-    parts = _Parts.of(prepared, splits, seed)
+    seen = _looked_at(prepared, splits, seed)
+    labels, groups = seen.manifest.labels, seen.manifest.groups
+    folds = [deal_folds(labels, groups, seed + deal) for deal in range(DEALS)]
+    if not folds[0].any():
+        raise UsageError("--cut auto holds parts out, and a class has one part alone; give --cut 7, or more parts")
     short = min(prepared.geometry.region[2:])
     sides = [side for side in SIDES if side < short] + ([short] if short <= SIDES[-1] else [])
-    tried: list[tuple[Candidate, Prepared]] = []
-    for sized in [prepared] if keep_size else (at_short_side(prepared, side) for side in sides):
-        candidates = _try_size(sized, parts, tensors, options)
-        tried += [(candidate, sized) for candidate in candidates]
+    tried: list[Candidate] = []
+    for sized in [seen] if keep_size else (at_short_side(seen, side) for side in sides):
+        candidates = _try_size(sized, folds, tensors, options)
+        tried += candidates
         if note is not None:
             height, width = sized.geometry.input_size
-            note(
-                f"{width}x{height} pixels: {len(candidates)} stumps tried on parts held out of {len(parts.rows)} photos"
-            )
-    chosen = take_smallest([candidate for candidate, _ in tried])
-    size = next(sized for candidate, sized in tried if candidate is chosen)
-    return Choice({**options, **chosen.options}, size, [candidate for candidate, _ in tried], chosen)
+            note(f"{width}x{height} pixels: {len(candidates)} stumps tried on parts held out of {len(labels)} photos")
+    chosen = take_smallest(tried)
+    sized = prepared if keep_size else at_short_side(prepared, min(chosen.size))
+    return Choice({**options, **chosen.options}, sized, tried, chosen)
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """The photos that are looked at, and how their parts are dealt.
+def _looked_at(prepared: Prepared, splits: tuple[str, ...], seed: int) -> Prepared:
+    """Return the photos that the choice is made on, drawn by chance.
 
-    Attributes:
-        rows: (M,) places in the manifest.
-        labels: (M,) class numbers.
-        groups: the M parts.
-        folds: (M,) fold numbers, once for each deal.
+    Every part gives one before any gives its next, and every class one before any gives its next.
     """
+    manifest, groups, labels = prepared.manifest, prepared.manifest.groups, prepared.manifest.labels
+    photos = np.random.default_rng(seed).permutation(np.concatenate([prepared.rows(split) for split in splits]))
+    turn = _turns(photos, [(groups[row], labels[row]) for row in photos])
+    photos = np.array(sorted((row for row in photos if turn[row] < PHOTOS_A_PART), key=lambda row: turn[row]))
+    turn = _turns(photos, labels[photos].tolist())
+    rows = np.sort(sorted(photos, key=lambda row: turn[row])[:MOST_PHOTOS])
+    kept = np.isin(np.arange(len(manifest)), rows)
+    return replace(prepared, manifest=manifest.keep(kept.tolist()), pixels=prepared.pixels[rows])
 
-    rows: Int64Array
-    labels: Int64Array
-    groups: tuple[str, ...]
-    folds: tuple[Int64Array, ...]
 
-    @classmethod
-    def of(cls, prepared: Prepared, splits: tuple[str, ...], seed: int) -> _Parts:
-        manifest = prepared.manifest
-        names, seen = manifest.groups, Counter[tuple[str, int]]()
-        kept: list[int] = []
-        for row in np.random.default_rng(seed).permutation(np.concatenate([prepared.rows(split) for split in splits])):
-            part = (names[row], int(manifest.labels[row]))
-            seen[part] += 1
-            if seen[part] <= PHOTOS_A_PART:
-                kept.append(int(row))
-        rows = np.array(sorted(kept), dtype=np.int64)
-        labels, groups = manifest.labels[rows], tuple(names[row] for row in rows)
-        folds = tuple(deal_folds(labels, groups, seed + deal) for deal in range(DEALS))
-        if not folds[0].any():
-            raise UsageError("--cut auto holds parts out, and a class has one part alone; give --cut 7, or more parts")
-        return cls(rows, labels, groups, folds)
+def _turns(rows: Int64Array, kinds: Sequence[Hashable]) -> dict[int, int]:
+    """Return, for each row, how many rows of its kind come before it."""
+    seen: Counter[Hashable] = Counter()
+    turn = {}
+    for row, kind in zip(rows.tolist(), kinds, strict=True):
+        turn[row] = seen[kind]
+        seen[kind] += 1
+    return turn
 
 
 def _try_size(
-    sized: Prepared, parts: _Parts, tensors: Mapping[str, Tensor], options: Mapping[str, Any]
+    sized: Prepared, folds: Sequence[Int64Array], tensors: Mapping[str, Tensor], options: Mapping[str, Any]
 ) -> list[Candidate]:
     """Score every cut and set of statistics at one size, from one pass over the photos."""
     geometry = sized.geometry
@@ -140,9 +131,10 @@ def _try_size(
     assert isinstance(network, Stump)
     put_weights(network, deepest, tensors)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    loader = Loader(sized.pixels, parts.rows, parts.labels, geometry, torch.device("cpu"))
+    labels = sized.manifest.labels
+    loader = Loader(sized.pixels, np.arange(len(labels)), labels, geometry, torch.device("cpu"))
     # Parts that are held out together in every deal share one covariance: one for each part would fill the memory.
-    together = [str(numbers) for numbers in zip(*(fold.tolist() for fold in parts.folds), strict=True)]
+    together = [str(numbers) for numbers in zip(*(fold.tolist() for fold in folds), strict=True)]
     seen = extract(list(network.body), CUTS, STATISTICS, loader, together)
     given = ARCHITECTURES.get("stump").options(options).statistics
     asked = [given] if "statistics" in options else [STATISTICS[: n + 1] for n in range(len(STATISTICS))]
@@ -153,20 +145,20 @@ def _try_size(
             stump = make_spec("stump", classes, channels, {**options, **changes}).build()
             params = count_parameters(stump)[0] + count_frozen(stump)
             macs = count_macs(stump, channels, geometry.input_size)
-            scores = _held_out(features.only(statistics), parts)
+            scores = _held_out(features.only(statistics), labels, sized.manifest.groups, folds)
             found.append(Candidate(changes, geometry.input_size, params, macs, scores))
     return found
 
 
-def _held_out(features: Features, parts: _Parts) -> Scores:
+def _held_out(features: Features, labels: Int64Array, groups: tuple[str, ...], folds: Sequence[Int64Array]) -> Scores:
     """Return the score of each part from heads that did not see it."""
     deals = []
-    for fold in parts.folds:
-        logits = np.zeros((len(fold), parts.labels.max() + 1))
+    for fold in folds:
+        logits = np.zeros((len(fold), labels.max() + 1))
         for number in np.unique(fold):
             inside = fold != number
             places = features.within(np.flatnonzero(inside))
-            examples = Examples(features.pooled, parts.labels, parts.groups, places).at(inside)
+            examples = Examples(features.pooled, labels, groups, places).at(inside)
             logits[~inside] = fit_head(examples, DEFAULT_STRENGTH).logits(features.pooled[~inside])
-        deals.append(score_parts(logits, parts.labels, parts.groups, fold))
+        deals.append(score_parts(logits, labels, groups, fold))
     return mean_scores(deals)
