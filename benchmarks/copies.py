@@ -45,7 +45,7 @@ def folder_of(name: str, pattern: str) -> list[Path]:
 def timed(photos: list[UInt8Array] | UInt8Array) -> tuple[Int64Array, float]:
     """Return the groups found, and the seconds taken."""
     started = time.perf_counter()
-    groups = find_copies(photos, len(photos), threads=THREADS).groups
+    groups = find_copies(photos, count=THREADS).groups
     return groups, time.perf_counter() - started
 
 

@@ -22,13 +22,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from common import data_folder, heading
-from gonogo.audit.copies import recall_or_find
+from gonogo.audit.visit import copies_of
 from gonogo.bench.timer import percentiles
 from gonogo.data.cache import reduced_pixels
 from gonogo.data.formats import ReadOptions, read_dataset
 from gonogo.data.geometry import Geometry
 from gonogo.data.groups import join_groups
-from gonogo.data.images import decode_photo
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import scan
 from gonogo.data.split import linked_groups
@@ -83,14 +82,8 @@ def subject(name: str) -> Subject:
     """Read a set of real photos and find its copies (remembered by content)."""
     folder = data_folder(name)
     assert folder is not None
-    manifest = scan(read_dataset(folder, None, ReadOptions(mixed="first" if name == "neu-voc" else "refuse"))).manifest
-
-    def grey(index: int) -> np.ndarray:
-        return decode_photo(manifest.read_bytes(manifest.samples[index]), channels=1)[:, :, 0]
-
-    sizes = np.array([(sample.height, sample.width) for sample in manifest.samples], dtype=np.int64)
-    copies = recall_or_find([sample.sha256 for sample in manifest.samples], grey, sizes)
-    joined = join_groups(manifest, numbers=copies.groups.tolist())
+    found = scan(read_dataset(folder, None, ReadOptions(mixed="first" if name == "neu-voc" else "refuse")))
+    joined = join_groups(found.manifest, numbers=copies_of(found).groups.tolist())
     return Subject(joined, np.unique(linked_groups(joined), return_inverse=True)[1].astype(np.int64))
 
 

@@ -7,11 +7,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from gonogo.audit.copies import recall_or_find
-from gonogo.audit.looks import Looker
+from gonogo.audit.visit import copies_of
 from gonogo.data.formats import FORMATS, ReadOptions, read_dataset
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import scan
@@ -210,8 +208,7 @@ def check_no_link_crosses(data: Path, made: Split, photos: Path | None = None) -
     found = scan(read_dataset(data, options=ReadOptions(photos=photos)))
     side = {s.path: s.split for s in made.manifest.samples}
     samples = found.manifest.samples
-    sizes = np.array([(fact.height, fact.width) for fact in found.facts])
-    pairs = recall_or_find([s.sha256 for s in samples], Looker(found).grey, sizes).pairs
+    pairs = copies_of(found).pairs
     for pair in pairs:
         assert side[samples[pair.i].path] == side[samples[pair.j].path]
     for key in ("sha256", "group"):

@@ -27,7 +27,7 @@ from gonogo.gauge.gauge import MANIFEST_NAME, Gauge
 from gonogo.gauge.region import HeatGrid
 from gonogo.gauge.seen import Keys, are_seen, content_keys
 from gonogo.report.sheet import Tile, draw_sheet, save_sheet
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Answer, Float32Array, UInt8Array
 
 if TYPE_CHECKING:
     from gonogo.train.prepare import DataOptions
@@ -38,8 +38,6 @@ SHEET_NAME = "mistakes.png"
 # At most so many mistakes are drawn; where there are fewer than the second number, the least certain photos follow.
 MOST_TILES, LEAST_TILES = 12, 6
 
-Answer = Callable[[UInt8Array], tuple[Float32Array, Float32Array | None]]
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -47,7 +45,7 @@ class Subject:
 
     Attributes:
         name: of the run or gauge.
-        answer: (N, H, W, C) uint8 to pred_probs and heatmap.
+        answer: what (N, H, W, C) uint8 are answered with.
         decision: classes and threshold.
         grid: which photos fit, and where the heat map lies on them.
         manifest: the run's own data; None for a gauge.
@@ -57,7 +55,7 @@ class Subject:
     """
 
     name: str
-    answer: Answer
+    answer: Callable[[UInt8Array], Answer]
     decision: Decision
     grid: HeatGrid
     manifest: Manifest | None
@@ -135,11 +133,10 @@ def open_subject(path: Path) -> Subject:
     """
     if (path / "run.toml").is_file():
         from gonogo.export.parity import answer
-        from gonogo.models.deployed import Deployed
         from gonogo.train.run import Run
 
         run = Run.open(path)
-        network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
+        network = run.deployed()
         grid = HeatGrid(run.config.geometry, *network.network.map_grid())
         manifest = run.manifest()
         return Subject(
@@ -191,17 +188,18 @@ def assess(
     manifest = whole if split == "all" else whole.select(split)
     if not len(manifest):
         raise UsageError(f"no photos in split '{split}'; the data have: {_splits(whole)}")
-    pred_probs = _ask(subject, manifest, progress)
-    figures = evaluate(subject.decision, manifest.labels, pred_probs, manifest.groups if whole.has_groups else None)
+    answers = _ask(subject, manifest, progress)
+    groups = manifest.groups if whole.has_groups else None
+    figures = evaluate(subject.decision, manifest.labels, answers.pred_probs, groups, answers.novelty)
     leaked = 0 if split == "all" else shared_content(whole, split)
     seen = are_seen(subject.seen, [s.sha256 for s in manifest.samples] if data is not None else [])
     leaky = {**(subject.leaky or {}), **({"data": vars(share(seen, None))} if seen.any() else {})} or None
     folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
-    refused = why_refused(subject.decision, pred_probs)
+    refused = why_refused(subject.decision, answers.pred_probs)
     result = Assessment(figures, split, folder, leaked, refused, leaky, int(seen.sum()), whole.notes)
     # A folder that this command named itself is its own to replace.
     with new_folder(folder, force=force or out is None, marker=VERDICTS_NAME) as temporary:
-        _write(temporary, result, subject, manifest, pred_probs)
+        _write(temporary, result, subject, manifest, answers)
     return result
 
 
@@ -265,26 +263,30 @@ def _read(data: Path, reading: Reading, trained: DataOptions | None) -> Manifest
         return replace(manifest, notes=(*manifest.notes, note))
 
 
-def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int], None] | None) -> Float32Array:
-    """Return (N, K): one photo at a time, as on the line."""
+def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int], None] | None) -> Answer:
+    """Ask for one photo at a time, as on the line; the heat maps are left out."""
     rows = []
     for done, sample in enumerate(manifest.samples, start=1):
         photo = load_sample(manifest, sample, subject.grid.geometry)
-        rows.append(subject.answer(photo[None])[0][0])
+        rows.append(subject.answer(photo[None])._replace(heatmap=None))
         if progress:
             progress("asking", done, len(manifest))
-    return np.stack(rows)
+    return Answer.join(rows)
 
 
-def _write(folder: Path, result: Assessment, subject: Subject, manifest: Manifest, pred_probs: Float32Array) -> None:
+def _write(folder: Path, result: Assessment, subject: Subject, manifest: Manifest, told: Answer) -> None:
     write_text(folder / FIGURES_NAME, json.dumps(result.to_json(), indent=2) + "\n")
     decision = subject.decision
-    answers, probs, verdicts = decision.labels(pred_probs), decision.probs(pred_probs), decision.verdicts(pred_probs)
+    pred_probs = told.pred_probs
+    answers, probs = decision.labels(pred_probs), decision.probs(pred_probs)
+    verdicts = decision.verdicts(pred_probs, told.novelty)
+    novelty = [""] * len(answers) if told.novelty is None else [repr(float(value)) for value in told.novelty]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("path", "label", "answer", "prob", "verdict"))
-    for sample, label, prob, verdict in zip(manifest.samples, answers, probs, verdicts, strict=True):
-        writer.writerow((sample.path, sample.label, decision.task.classes[label], repr(float(prob)), verdict or ""))
+    writer.writerow(("path", "label", "answer", "prob", "verdict", "novelty"))
+    for sample, label, prob, verdict, novel in zip(manifest.samples, answers, probs, verdicts, novelty, strict=True):
+        row = (sample.path, sample.label, decision.task.classes[label], repr(float(prob)), verdict or "", novel)
+        writer.writerow(row)
     write_text(folder / VERDICTS_NAME, buffer.getvalue())
     worst, mistakes = _worst_first(decision, manifest, pred_probs)
     tiles = [_tile(subject, manifest, index, answers[index], float(probs[index])) for index in worst]
@@ -314,7 +316,7 @@ def _worst_first(decision: Decision, manifest: Manifest, pred_probs: Float32Arra
 def _tile(subject: Subject, manifest: Manifest, index: int, answer: int, prob: float) -> Tile:
     sample, task = manifest.samples[index], subject.decision.task
     photo = load_sample(manifest, sample, subject.grid.geometry)
-    heatmaps = subject.answer(photo[None])[1]
+    heatmaps = subject.answer(photo[None]).heatmap
     answered = task.classes[answer]
     if answered == sample.label:
         kind, title = "right", f"{answered}, correctly"

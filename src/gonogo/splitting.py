@@ -6,13 +6,13 @@ import csv
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gonogo.audit.copies import recall_or_find
-from gonogo.audit.looks import Looker
+from gonogo.audit.visit import copies_of
 from gonogo.data.formats import ReadOptions, read_dataset
 from gonogo.data.formats.table import write_apart
 from gonogo.data.groups import group_by, join_groups, names_from
@@ -61,12 +61,8 @@ def link_parts(
     if groups is not None:
         names = names_from(groups, found.manifest, [path for path, _ in found.unreadable])
     if find_copies:
-        # The search asks for each photo three times, and counts so.
-        steps = None if progress is None else lambda done, total: progress("comparing", done // 3, total // 3)
-        contents = [sample.sha256 for sample in found.manifest.samples]
-        sizes = np.array([(fact.height, fact.width) for fact in found.facts], dtype=np.int64)
-        # As the audit asks, photo for photo: who audits and then trains waits once, and both see the same copies.
-        numbers = recall_or_find(contents, Looker(found).grey, sizes, progress=steps).groups.tolist()
+        steps = None if progress is None else partial(progress, "comparing")
+        numbers = copies_of(found, progress=steps).groups.tolist()
     if names is None and numbers is None:
         return found
     return replace(found, manifest=join_groups(found.manifest, names=names, numbers=numbers))

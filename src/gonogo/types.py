@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,32 @@ class Rate:
     unit: Unit
 
 
+class Answer(NamedTuple):
+    """What a network or a model file answers for N photos.
+
+    Attributes:
+        pred_probs: (N, K) float32.
+        heatmap: (N, h, w) float32, None where the network has none.
+        novelty: (N,) float32, above 1 where a photo is unlike everything in training; None where nobody measures it.
+    """
+
+    pred_probs: Float32Array
+    heatmap: Float32Array | None = None
+    novelty: Float32Array | None = None
+
+    def at(self, rows: Sequence[int]) -> Answer:
+        """Return the answers for some of the photos."""
+        pred_probs, *others = (None if values is None else values[rows] for values in self)
+        assert pred_probs is not None
+        return Answer(pred_probs, *others)
+
+    @classmethod
+    def join(cls, answers: Sequence[Answer]) -> Answer:
+        """Return the answers for some photos and then for others as one."""
+        columns = ([value for value in values if value is not None] for values in zip(*answers, strict=True))
+        return cls(*(np.concatenate(values) if values else None for values in columns))  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a gauge answers for one photo.
@@ -49,6 +76,7 @@ class Verdict:
         verdict: go, no-go or review; None for sorting, where no class is the good one.
         heatmap: (h, w) float32, evidence at each place, above 0 for a defect; None where the network has none.
         region: x, y, width, height in camera pixels of the hottest place of a no-go; None elsewhere.
+        novelty: above 1 where the photo is unlike everything in training, and so in review; None where nobody measures.
     """
 
     label: str
@@ -56,6 +84,12 @@ class Verdict:
     verdict: GoNoGo | None
     heatmap: Float32Array | None = None
     region: tuple[int, int, int, int] | None = None
+    novelty: float | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """True where the photo is unlike everything in training."""
+        return self.novelty is not None and not self.novelty <= 1
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``--json`` prints, without the heat map."""
@@ -64,4 +98,5 @@ class Verdict:
             "prob": self.prob,
             "verdict": self.verdict,
             "region": list(self.region) if self.region else None,
+            "novelty": self.novelty,
         }

@@ -45,7 +45,7 @@ def _texture(seed: int, side: int = 160) -> UInt8Array:
 
 
 def _find(photos: list[UInt8Array], **options: object) -> Copies:
-    return find_copies(photos, len(photos), **options)  # type: ignore[arg-type]
+    return find_copies(photos, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_a_part_photographed_anew_is_no_copy(tmp_path: Path) -> None:
 
 def test_same_answer_twice_with_any_number_of_threads(castings: tuple[list[UInt8Array], Int64Array]) -> None:
     photos = castings[0][:60]
-    one, two = _find(photos, threads=1), _find(photos, threads=2)
+    one, two = _find(photos, count=1), _find(photos, count=2)
     assert (one.groups == two.groups).all()
     assert [(p.i, p.j, p.confidence) for p in one.pairs] == [(p.i, p.j, p.confidence) for p in two.pairs]
 
@@ -150,13 +150,6 @@ def test_sizes_may_differ() -> None:
         np.zeros((9, 300), np.uint8),
     ]
     assert _find(photos).groups.tolist() == [0, 1, 0, 2, 3]
-
-
-def test_progress_ends_where_it_should() -> None:
-    seen: list[tuple[int, int]] = []
-    _find([_texture(1), _texture(2)], progress=lambda done, of: seen.append((done, of)))
-    assert seen == sorted(seen)
-    assert seen[-1] == (6, 6)
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,8 @@ def test_an_architecture_answers_any_size_and_batch(arch: str):
     for classes in classes_of(arch):
         network = network_of(arch, classes)
         for n, height, width in ((1, 64, 64), (3, 100, 75)):
-            logits, maps = network.logits_and_maps(torch.randn(n, COLOURS[colour_of(arch)], height, width))
+            features = network.body(torch.randn(n, COLOURS[colour_of(arch)], height, width))
+            logits, maps = network.head(features), network.head.maps(features)
             assert logits.shape == (n, classes)
             assert maps.shape[:2] == (n, classes)
             assert maps.shape[2] >= 1

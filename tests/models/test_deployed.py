@@ -30,7 +30,7 @@ def test_probabilities_sum_to_one():
 
 def test_the_map_is_the_best_defect_s_lead_over_good():
     network = deployed(("crack", "ok", "scratch"), "ok")
-    _, maps = network.network.logits_and_maps(network.preprocess(PIXELS))
+    maps = network.network.head.maps(network.network.body(network.preprocess(PIXELS)))
     expected = torch.maximum(maps[:, 0], maps[:, 2]) - maps[:, 1]
     assert torch.equal(network(PIXELS)[1], expected)
 
@@ -38,7 +38,7 @@ def test_the_map_is_the_best_defect_s_lead_over_good():
 def test_the_map_of_sorting_follows_the_answer():
     network = deployed(("a", "b", "c"), None)
     probs, heat = network(PIXELS)
-    _, maps = network.network.logits_and_maps(network.preprocess(PIXELS))
+    maps = network.network.head.maps(network.network.body(network.preprocess(PIXELS)))
     evidence = sum(probs[:, k, None, None] * (maps[:, k] - maps.mean(1)) for k in range(3))
     expected = evidence - evidence.mean((1, 2), keepdim=True)
     assert torch.allclose(heat, expected, atol=1e-6)

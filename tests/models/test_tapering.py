@@ -36,13 +36,15 @@ def test_a_spec_survives_plain_values():
 
 def test_average_pooling_without_a_hidden_layer_makes_the_map_s_mean_the_answer():
     network = build(num_classes=3, pool="avg")
-    logits, maps = network.logits_and_maps(torch.randn(2, 1, 64, 48))
+    features = network.body(torch.randn(2, 1, 64, 48))
+    logits, maps = network.head(features), network.head.maps(features)
     assert torch.allclose(maps.mean((2, 3)), logits, atol=1e-5)
 
 
 def test_maximum_pooling_s_answer_is_within_the_map():
     network = build(pool="max", one_logit=True)
-    logits, maps = network.logits_and_maps(torch.randn(2, 1, 64, 48))
+    features = network.body(torch.randn(2, 1, 64, 48))
+    logits, maps = network.head(features), network.head.maps(features)
     assert maps.shape[:2] == logits.shape == (2, 2)
     assert (logits[:, 0] == 0).all()
 

@@ -240,7 +240,7 @@ def few_castings(real_data: Path) -> Manifest:
     chosen = set(np.concatenate([rng.permutation(np.flatnonzero(whole.labels == k))[:150] for k in range(2)]).tolist())
     few = whole.keep(index in chosen for index in range(len(whole)))
     photos = [decode_photo(few.read_bytes(sample), channels=1)[:, :, 0] for sample in few.samples]
-    return join_groups(few, numbers=find_copies(photos, len(photos)).groups.tolist())
+    return join_groups(few, numbers=find_copies(photos).groups.tolist())
 
 
 def test_a_stump_tells_real_castings_apart_of_which_it_saw_no_copy(

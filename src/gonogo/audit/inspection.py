@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from gonogo.audit.copies import Copies, recall_or_find
-from gonogo.audit.looks import Looker, Looks
+from gonogo.audit.copies import Copies
+from gonogo.audit.looks import Looks
+from gonogo.audit.visit import looks_and_copies
 from gonogo.data.images import PhotoFacts
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import survey
 from gonogo.data.split import link
 from gonogo.data.task import Task
 from gonogo.types import Int64Array
+from gonogo.workers import workers
 
 Progress = Callable[[str, int, int], None]
 
@@ -93,13 +95,10 @@ def inspect(manifest: Manifest, task: Task, *, seed: int = 0, progress: Progress
         MissingExtraError: a library of the extra [train] is not installed.
     """
 
-    def stage(name: str, steps: int = 1) -> Callable[[int, int], None] | None:
-        return None if progress is None else lambda done, total: progress(name, done // steps, total // steps)
+    def stage(name: str) -> Callable[[int, int], None] | None:
+        return None if progress is None else partial(progress, name)
 
-    found = survey(manifest, progress=stage("reading"))
-    looker = Looker(found)
-    sizes = np.array([(fact.height, fact.width) for fact in found.facts], dtype=np.int64)
-    contents = [sample.sha256 for sample in found.manifest.samples]
-    copies = recall_or_find(contents, looker.grey, sizes, seed=seed, progress=stage("comparing", 3))
-    looks = looker.finish(stage("looking at"))
+    with workers(len(manifest)) as executor:
+        found = survey(manifest, executor=executor, progress=stage("reading"))
+        looks, copies = looks_and_copies(found, executor, seed=seed, progress=stage("comparing"))
     return Inspection(found.manifest, found.facts, found.unreadable, task, looks, copies, seed)

@@ -1,23 +1,16 @@
-"""What one decoding of each photo tells the checks: file facts, light, sharpness, a thumbnail."""
+"""What photos look like to the checks: light, sharpness, texture, a thumbnail."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from gonogo.audit.copies.features import opencv
 from gonogo.audit.texture import texture
-from gonogo.data.images import decode_photo
-from gonogo.data.records import record_of
-from gonogo.data.scan import Scan
 from gonogo.types import Float32Array, Int64Array, UInt8Array
 
 THUMBNAIL = 32  # pixels
@@ -57,48 +50,16 @@ class Looks:
     thumbnails: UInt8Array
     texture: Float32Array
 
-
-class Looker:
-    """Decodes photos and keeps what they look like, so that whoever decodes a photo first looks at it as well.
-
-    Args:
-        found: the readable photos.
-    """
-
-    def __init__(self, found: Scan) -> None:
-        self._found = found
-        self._rows: list[dict[str, Any] | None] = [None] * len(found.manifest)
-
-    def grey(self, index: int) -> UInt8Array:
-        """Decode a photo, look at it, and return it in grey (H, W)."""
-        found, sample = self._found, self._found.manifest.samples[index]
-        data = found.manifest.read_bytes(sample)
-        depth = max(8, found.facts[index].peak.bit_length())
-        pixels = decode_photo(data, channels=found.channels, bit_depth=depth, name=sample.path)
-        grey = pixels[:, :, 0] if pixels.shape[2] == 1 else opencv().cvtColor(pixels, opencv().COLOR_RGB2GRAY)
-        if self._rows[index] is None:
-            row = _look(pixels, grey)
-            if record_of(sample.path, sample.source) is None:
-                with Image.open(BytesIO(data)) as image:
-                    row |= {"file_format": image.format or "", "size_bytes": len(data)}
-            self._rows[index] = row
-        return np.asarray(grey)
-
-    def finish(self, progress: Callable[[int, int], None] | None = None) -> Looks:
-        """Look at the photos that nobody has asked for yet, and return what all look like."""
-        left = [index for index, row in enumerate(self._rows) if row is None]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(self.grey, left), start=1):
-                if progress:
-                    progress(done, len(left))
-        rows = [row for row in self._rows if row is not None]
+    @classmethod
+    def of(cls, rows: Sequence[dict[str, Any]]) -> Looks:
+        """Put what `look` returned of each photo into columns."""
 
         def column(name: str) -> Float32Array:
             return np.array([row[name] for row in rows], dtype=np.float32)
 
-        return Looks(
-            file_format=tuple(row.get("file_format", "") for row in rows),
-            size_bytes=np.array([row.get("size_bytes", 0) for row in rows], dtype=np.int64),
+        return cls(
+            file_format=tuple(row["file_format"] for row in rows),
+            size_bytes=np.array([row["size_bytes"] for row in rows], dtype=np.int64),
             pixel_hash=tuple(row["pixel_hash"] for row in rows),
             brightness=column("brightness"),
             contrast=column("contrast"),
@@ -112,24 +73,31 @@ class Looker:
         )
 
 
-def _look(pixels: UInt8Array, grey: UInt8Array) -> dict[str, Any]:
+def look(pixels: UInt8Array, grey: UInt8Array) -> dict[str, Any]:
+    """Return what one photo looks like: of `Looks` all but what concerns its file.
+
+    Args:
+        pixels: (H, W, C), as decoded.
+        grey: (H, W), the same in grey.
+    """
     cv2 = opencv()
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(pixels.tobytes())
+    digest.update(np.ascontiguousarray(pixels).data)
     factor = min(1.0, LOOKED_AT / max(grey.shape))
     size = tuple(max(1, round(side * factor)) for side in grey.shape[1::-1])
     small = grey if factor == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    levels = np.bincount(small.reshape(-1), minlength=256) / small.size
-    contrast = float(small.std())
+    levels = cv2.calcHist([small], [0], None, [256], [0, 256]).reshape(-1) / small.size
+    brightness, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(small))
+    edges = cv2.norm(cv2.Laplacian(small, cv2.CV_32F), cv2.NORM_L1) / small.size
     return {
         "pixel_hash": digest.hexdigest(),
-        "brightness": float(small.mean()),
+        "brightness": brightness,
         "contrast": contrast,
         "dark": float(levels[:5].sum()),
         "bright": float(levels[251:].sum()),
-        "sharpness": float(np.abs(cv2.Laplacian(small, cv2.CV_32F)).mean()) / (contrast + 1),
+        "sharpness": edges / (contrast + 1),
         "border": _border(small),
-        "colour": cv2.mean(pixels)[:3] if pixels.shape[2] == 3 else (float(small.mean()),) * 3,
+        "colour": cv2.mean(pixels)[:3] if pixels.shape[2] == 3 else (brightness,) * 3,
         "texture": texture(small),
         "thumbnail": cv2.resize(small, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA),
     }
@@ -139,5 +107,5 @@ def _border(grey: UInt8Array) -> float:
     """Return the mean of the outermost pixels."""
     rows, columns = (max(1, round(BORDER * side)) for side in grey.shape)
     inside = grey[rows:-rows, columns:-columns]
-    count = grey.size - inside.size
-    return float((grey.sum(dtype=np.int64) - inside.sum(dtype=np.int64)) / max(count, 1))
+    sums = [opencv().sumElems(part)[0] if part.size else 0.0 for part in (grey, inside)]
+    return float((sums[0] - sums[1]) / max(grey.size - inside.size, 1))

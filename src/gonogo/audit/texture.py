@@ -5,12 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from gonogo.audit.copies.features import opencv
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Float32Array, Float64Array, UInt8Array
 
 LEVELS = 4  # of the pyramid, each half as large
-MAPS = 4
 QUANTILES = (0.0005, 0.003, 0.02, 0.1, 0.5, 0.9, 0.98, 0.997, 0.9995)
-SPAN, BINS = 96.0, 384  # grey levels either way, and bins between them
+STEP, BINS = 0.5, 384  # grey levels of a bin, and how many lie around 0
+# Second derivatives along x, along y and mixed; twice the first ones.
+XX, XY, ACROSS = (
+    np.array(kernel, dtype=np.float32)
+    for kernel in (
+        [[0, 0, 0], [1, -2, 1], [0, 0, 0]],
+        [[0.25, 0, -0.25], [0, 0, 0], [-0.25, 0, 0.25]],
+        [[0, 0, 0], [-1, 0, 1], [0, 0, 0]],
+    )
+)
+KERNELS = (XX, XX.T.copy(), XY, ACROSS, ACROSS.T.copy())
 LEAST_SIDE = 12
 PLACES = 4  # of a coarse picture, for parts that lie alike
 
@@ -30,34 +39,36 @@ def texture(grey: UInt8Array) -> Float32Array:
     """
     cv2 = opencv()
     level = grey.astype(np.float32)
-    parts: list[Float32Array] = []
+    counts, sizes = [], []
     for _ in range(LEVELS):
         if min(level.shape) < LEAST_SIDE:
             missing = [max(0, LEAST_SIDE - side) for side in level.shape]
             level = cv2.copyMakeBorder(level, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
         smooth = cv2.GaussianBlur(level, (5, 5), 1.1)
-        parts += [_distribution(values) for values in _responses(level, smooth)]
+        for values in _responses(level, smooth):
+            bins = cv2.addWeighted(values, 1 / STEP, values, 0, BINS / 2 - 0.5, dtype=cv2.CV_16U)
+            counts.append(cv2.calcHist([bins], [0], None, [BINS], [0, BINS]).reshape(-1))
+            sizes.append(cv2.norm(values, cv2.NORM_L1) / values.size)
         level = np.ascontiguousarray(smooth[::2, ::2])
     coarse = cv2.resize(grey, (PLACES, PLACES), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1)
-    return np.concatenate([*parts, (coarse - coarse.mean()) / 32, [float(coarse.mean()) / 64]]).astype(np.float32)
+    light = float(coarse.mean())
+    coarse = np.append((coarse - light) / 32, light / 64)
+    return np.concatenate([_summary(np.stack(counts), np.array(sizes)), coarse]).astype(np.float32)
 
 
 def _responses(level: Float32Array, smooth: Float32Array) -> tuple[Float32Array, ...]:
     cv2 = opencv()
-    centre = 2 * smooth[1:-1, 1:-1]
-    xx = smooth[1:-1, 2:] + smooth[1:-1, :-2] - centre
-    yy = smooth[2:, 1:-1] + smooth[:-2, 1:-1] - centre
-    xy = (smooth[2:, 2:] + smooth[:-2, :-2] - smooth[2:, :-2] - smooth[:-2, 2:]) / 4
-    half, spread = (xx + yy) / 2, cv2.magnitude((xx - yy) / 2, xy)
-    gradient = cv2.magnitude(smooth[1:-1, 2:] - smooth[1:-1, :-2], smooth[2:, 1:-1] - smooth[:-2, 1:-1])
-    return level - smooth, half + spread, half - spread, gradient
+    xx, yy, xy, across, down = (cv2.filter2D(smooth, cv2.CV_32F, kernel)[1:-1, 1:-1] for kernel in KERNELS)
+    half = cv2.addWeighted(xx, 0.5, yy, 0.5, 0)
+    spread = cv2.magnitude(cv2.addWeighted(xx, 0.5, yy, -0.5, 0), xy)
+    gradient = cv2.magnitude(across, down)
+    return cv2.subtract(level, smooth), cv2.add(half, spread), cv2.subtract(half, spread), gradient
 
 
-def _distribution(values: Float32Array) -> Float32Array:
-    """Return quantiles and the mean size, on a logarithmic scale that keeps the sign."""
-    cv2 = opencv()
-    counts = cv2.calcHist([np.ascontiguousarray(values)], [0], None, [BINS], [-SPAN, SPAN]).reshape(-1)
-    share = np.cumsum(counts) / max(float(counts.sum()), 1.0)
-    levels = (np.searchsorted(share, QUANTILES).clip(0, BINS - 1) + 0.5) * (2 * SPAN / BINS) - SPAN
-    size = float(cv2.norm(values, cv2.NORM_L1)) / values.size
-    return np.append(np.sign(levels) * np.log1p(np.abs(levels)), np.log(size + 0.1)).astype(np.float32)
+def _summary(counts: Float32Array, sizes: Float64Array) -> Float32Array:
+    """Return quantiles of histograms (K, BINS) and mean sizes (K,), on a logarithmic scale that keeps the sign."""
+    share = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    place = (share[:, None, :] < np.array(QUANTILES)[None, :, None]).sum(axis=2).clip(max=BINS - 1)
+    levels = (place + 0.5 - BINS / 2) * STEP
+    summary = np.hstack([np.sign(levels) * np.log1p(np.abs(levels)), np.log(sizes + 0.1)[:, None]])
+    return summary.reshape(-1).astype(np.float32)

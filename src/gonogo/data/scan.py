@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from gonogo.files import write_text
 
 # Raised when what is remembered about a photo changes its meaning.
 MEMO_VERSION = 1
+JOB = 32  # photos given to a worker at a time
 
 
 @dataclass(frozen=True)
@@ -86,29 +87,32 @@ def scan(
     return found
 
 
-def survey(manifest: Manifest, *, progress: Callable[[int, int], None] | None = None) -> Scan:
+def survey(
+    manifest: Manifest, *, executor: Executor | None = None, progress: Callable[[int, int], None] | None = None
+) -> Scan:
     """Hash and decode every photo, or recall it where the file has not changed since.
 
     Args:
         manifest: the samples.
+        executor: does it; threads unless given.
         progress: called with how many are done, and of how many.
 
     Raises:
         DataError: not one photo can be decoded.
     """
+    if executor is None:
+        # Pillow's decoders release the interpreter lock, so threads use every core.
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            return survey(manifest, executor=threads, progress=progress)
     memo_path = cache_folder() / "scans" / f"{sha256(str(manifest.root.resolve()).encode()).hexdigest()[:16]}.json"
     memo = _recall(memo_path)
+    jobs = [replace(manifest, samples=manifest.samples[k : k + JOB]) for k in range(0, len(manifest), JOB)]
+    known = [[memo.get(sample.path) for sample in job.samples] for job in jobs]
     rows: dict[str, list[object]] = {}
-
-    def look(sample: Sample) -> list[object]:
-        return _look(manifest, sample, memo.get(sample.path))
-
-    # Pillow's decoders release the interpreter lock, so threads use every core.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (sample, row) in enumerate(zip(manifest.samples, pool.map(look, manifest.samples), strict=True), 1):
-            rows[sample.path] = row
-            if progress:
-                progress(done, len(manifest))
+    for job, found in zip(jobs, executor.map(_look_at, jobs, known), strict=True):
+        rows |= zip((sample.path for sample in job.samples), found, strict=True)
+        if progress:
+            progress(len(rows), len(manifest))
     if rows != memo:
         write_text(memo_path, json.dumps({"version": MEMO_VERSION, "photos": rows}))
     return _assemble(manifest, rows)
@@ -121,6 +125,10 @@ def _recall(path: Path) -> dict[str, list[object]]:
     except (OSError, ValueError):
         return {}
     return memo["photos"] if isinstance(memo, dict) and memo.get("version") == MEMO_VERSION else {}
+
+
+def _look_at(manifest: Manifest, known: list[list[object] | None]) -> list[list[object]]:
+    return [_look(manifest, sample, row) for sample, row in zip(manifest.samples, known, strict=True)]
 
 
 def _look(manifest: Manifest, sample: Sample, known: list[object] | None) -> list[object]:

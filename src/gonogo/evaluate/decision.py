@@ -79,14 +79,23 @@ class Decision:
         """Return (N,) what is shown beside a verdict: the defect probability, or that of the kind answered."""
         return pred_probs.max(axis=1) if self.task.is_sorting else self.defect_probs(pred_probs)
 
-    def verdicts(self, pred_probs: Float32Array) -> list[GoNoGo | None]:
-        """Return (N,) go, no-go or review; None for sorting."""
-        if self.task.is_sorting or self.threshold is None:
-            return [None] * len(pred_probs)
-        probs = self.defect_probs(pred_probs)
-        go = probs < self.threshold
-        review = ~go & (probs < self.no_go_from) if self.no_go_from is not None else np.zeros_like(go)
-        return ["go" if g else "review" if r else "no-go" for g, r in zip(go, review, strict=True)]
+    def verdicts(self, pred_probs: Float32Array, novelty: Float32Array | None = None) -> list[GoNoGo | None]:
+        """Return (N,) go, no-go or review; None for sorting.
+
+        Args:
+            pred_probs: (N, K).
+            novelty: (N,) where it is measured; from 1 on a photo goes to review, whatever the probabilities say.
+        """
+        verdicts: list[GoNoGo | None] = [None] * len(pred_probs)
+        if self.threshold is not None:
+            probs = self.defect_probs(pred_probs)
+            go = probs < self.threshold
+            review = ~go & (probs < self.no_go_from) if self.no_go_from is not None else np.zeros_like(go)
+            verdicts = ["go" if g else "review" if r else "no-go" for g, r in zip(go, review, strict=True)]
+        if novelty is None:
+            return verdicts
+        # Asked this way round, a novelty that is not a number does not pass.
+        return [verdict if known else "review" for verdict, known in zip(verdicts, novelty <= 1, strict=True)]
 
     def label_sets(self, pred_probs: Float32Array) -> BoolArray:
         """Return (N, K) which classes each photo may be of; the class answered is always among them.

@@ -17,7 +17,7 @@ from gonogo.evaluate.decision import Decision
 from gonogo.evaluate.figures import Answers, Ranking
 from gonogo.evaluate.intervals import share
 from gonogo.evaluate.measure import measure
-from gonogo.types import BoolArray, Float32Array, Int64Array, Rate
+from gonogo.types import BoolArray, Float32Array, GoNoGo, Int64Array, Rate
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Evaluation:
         n: photos.
         escape_rate: share of the defective that were called go; None for sorting.
         overkill_rate: share of the good that were called no-go; None for sorting.
-        review_rate: share of all that were sent to review; None where there is no review band.
+        review_rate: share of all that were sent to review; None where none was and there is no review band.
         accuracy: share answered correctly.
         balanced_accuracy: mean recall of the classes.
         auc: area under the ROC curve; for sorting, the mean of each kind against the rest.
@@ -138,7 +138,11 @@ def _area(positive: BoolArray, scores: np.ndarray, which: int) -> float | None:
 
 
 def evaluate(
-    decision: Decision, labels: Int64Array, pred_probs: Float32Array, groups: Sequence[str] | None = None
+    decision: Decision,
+    labels: Int64Array,
+    pred_probs: Float32Array,
+    groups: Sequence[str] | None = None,
+    novelty: Float32Array | None = None,
 ) -> Evaluation:
     """Measure.
 
@@ -147,6 +151,7 @@ def evaluate(
         labels: (N,) true class numbers, N at least 1.
         pred_probs: (N, K).
         groups: (N,) the part each photo shows, or None where nobody named them.
+        novelty: (N,) how unlike everything in training each photo is, where it is measured: above 1 it is in review.
 
     Raises:
         DataError: a probability is not a number.
@@ -161,6 +166,7 @@ def evaluate(
     order = np.lexsort((*pred_probs.T, labels))
     labels, pred_probs = labels[order], pred_probs[order]
     groups = None if groups is None else [groups[i] for i in order]
+    novelty = None if novelty is None else novelty[order]
     answers = decision.labels(pred_probs)
     names = decision.task.classes
     matrix = confusion_matrix(labels, answers, len(names))
@@ -169,7 +175,7 @@ def evaluate(
     figures = measure(decision, labels, answers, pred_probs, groups)
     return Evaluation(
         n=len(labels),
-        **_line_rates(decision, labels, pred_probs, groups),
+        **_line_rates(decision, labels, decision.verdicts(pred_probs, novelty), groups),
         accuracy=share(labels == answers, groups),
         balanced_accuracy=figures["balanced_accuracy"],
         auc=figures["auc"],
@@ -187,12 +193,13 @@ def evaluate(
 
 
 def _line_rates(
-    decision: Decision, labels: Int64Array, pred_probs: Float32Array, groups: Sequence[str] | None
+    decision: Decision, labels: Int64Array, told: Sequence[GoNoGo | None], groups: Sequence[str] | None
 ) -> dict[str, Rate | None]:
-    good = decision.task.good_index
+    verdicts, good = np.array(told), decision.task.good_index
+    in_review = verdicts == "review"
+    review = share(in_review, groups) if decision.has_review or in_review.any() else None
     if good is None:
-        return dict.fromkeys(("escape_rate", "overkill_rate", "review_rate", "precision", "recall"))
-    verdicts = np.array(decision.verdicts(pred_probs))
+        return dict.fromkeys(("escape_rate", "overkill_rate", "precision", "recall")) | {"review_rate": review}
     defective, held = labels != good, verdicts != "go"
 
     def rate(among: BoolArray, hits: BoolArray) -> Rate:
@@ -201,7 +208,7 @@ def _line_rates(
     return {
         "escape_rate": rate(defective, ~held),
         "overkill_rate": rate(~defective, verdicts == "no-go"),
-        "review_rate": share(verdicts == "review", groups) if decision.has_review else None,
+        "review_rate": review,
         "precision": rate(held, defective),
         "recall": rate(defective, held),
     }

@@ -19,7 +19,6 @@ from gonogo.gauge.facts import Facts
 from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
 from gonogo.gauge.golden import Golden, Parity
 from gonogo.gauge.seen import SEEN_NAME, content_keys
-from gonogo.models.deployed import Deployed
 from gonogo.train.run import Run
 from gonogo.types import Float32Array
 
@@ -52,6 +51,7 @@ def gauge_facts(run: Run) -> Facts:
         "seed": config.recipe.seed,
         "guarantee": metrics["val"]["guarantee"],
         "leaky": metrics.get("leaky"),
+        "novelty": metrics.get("novelty"),
         "val": metrics["val"],
     }
     stride, first = run.load_network().map_grid()
@@ -75,18 +75,18 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
     exporters = [EXPORTERS.get(name) for name in formats]
     if not exporters:
         raise UsageError("no format was named; give at least one, such as --format onnx")
-    network = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
+    network = run.deployed()
     facts = gauge_facts(run)
     manifest = run.manifest()
     val = manifest.select("val")
     photo_bytes = val.samples[0].width * val.samples[0].height * run.config.geometry.channels
     chosen = spread(val, max(GOLDEN_PHOTOS, min(PARITY_PHOTOS, PARITY_BYTES // photo_bytes)))
     pixels = load_photos(val, chosen, run.config.geometry)
-    pred_probs, heatmap = answer(network, pixels)
-    golden = _choose_golden(chosen, facts.decision.probs(pred_probs), pixels[0].nbytes)
+    answers = answer(network, pixels)
+    golden = _choose_golden(chosen, facts.decision.probs(answers.pred_probs), pixels[0].nbytes)
     files, parities = [], []
     with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
-        Golden(pixels[golden], pred_probs[golden], heatmap[golden]).save(folder / GOLDEN_NAME)
+        Golden(pixels[golden], answers.at(golden)).save(folder / GOLDEN_NAME)
         np.save(folder / SEEN_NAME, content_keys(s.sha256 for s in manifest.samples if s.split != "test"))
         for exporter in exporters:
             path = folder / exporter.filename

@@ -32,7 +32,7 @@ def _dynamic_shape(geometry: Geometry) -> dict[int, object]:
 
 
 def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) -> None:
-    """Write the deployed network: (batch, H, W, C) uint8 `pixels` to `pred_probs` and `heatmap`.
+    """Write the deployed network: (batch, H, W, C) uint8 `pixels` to `pred_probs`, `heatmap` and perhaps `novelty`.
 
     Args:
         network: in evaluation mode, on the CPU.
@@ -60,7 +60,7 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
                 network,
                 (example,),
                 input_names=["pixels"],
-                output_names=["pred_probs", "heatmap"],
+                output_names=list(network.outputs),
                 dynamic_shapes=(_dynamic_shape(facts.geometry),),
                 opset_version=OPSET,
                 dynamo=True,

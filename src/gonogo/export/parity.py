@@ -12,10 +12,10 @@ from gonogo.data.geometry import Geometry
 from gonogo.data.manifest import Manifest, Sample
 from gonogo.errors import ExportError
 from gonogo.evaluate.decision import Decision
-from gonogo.gauge.golden import TOLERANCE, Parity, compare
+from gonogo.gauge.golden import TOLERANCE, Parity, compare, one_at_a_time
 from gonogo.models.deployed import Deployed
 from gonogo.runtimes import RUNTIMES
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Answer, UInt8Array
 
 BATCH = 16
 
@@ -34,11 +34,11 @@ def load_photos(manifest: Manifest, samples: list[Sample], geometry: Geometry) -
     )
 
 
-def answer(network: Deployed, pixels: UInt8Array) -> tuple[Float32Array, Float32Array]:
-    """Return the network's pred_probs (N, K) and heatmap (N, h, w) for (N, H, W, C) uint8 camera pixels."""
+def answer(network: Deployed, pixels: UInt8Array) -> Answer:
+    """Return the network's answers for (N, H, W, C) uint8 camera pixels."""
     with torch.no_grad():
         answers = [network(batch) for batch in torch.split(torch.from_numpy(np.ascontiguousarray(pixels)), BATCH)]
-    return torch.cat([p for p, _ in answers]).numpy(), torch.cat([h for _, h in answers]).numpy()
+    return Answer.join([Answer(*(values.numpy() for values in answer)) for answer in answers])
 
 
 def check_parity(path: Path, runtime: str, decision: Decision, network: Deployed, pixels: UInt8Array) -> Parity:
@@ -55,17 +55,12 @@ def check_parity(path: Path, runtime: str, decision: Decision, network: Deployed
         ExportError: a probability differs by more than the tolerance, or a verdict differs.
     """
     session = RUNTIMES.get(runtime).open(path, 1)
-    found = [session(photo[None]) for photo in pixels]
-    maps = [heat for _, heat in found if heat is not None]
-    parity = compare(
-        decision,
-        answer(network, pixels),
-        (np.concatenate([probs for probs, _ in found]), np.concatenate(maps) if maps else None),
-    )
+    parity = compare(decision, answer(network, pixels), one_at_a_time(session, pixels))
     if not parity.holds:
         raise ExportError(
             f"{path.name} does not answer as the network did: probabilities differ by up to {parity.max_abs_diff:.1e}, "
-            f"heat maps by {parity.max_abs_diff_heatmap:.1e} (at most {TOLERANCE:g} allowed), "
+            f"heat maps by {parity.max_abs_diff_heatmap:.1e}, novelty by {parity.max_abs_diff_novelty:.1e} (at most "
+            f"{TOLERANCE:g} allowed), "
             f"verdicts {'equal' if parity.verdicts_equal else 'differ'} on {parity.images} photos; it was not written"
         )
     return parity

@@ -135,16 +135,18 @@ class Gauge:
         """
         for photo in pixels[:1]:
             self.facts.geometry.check(photo)
-        pred_probs, heatmaps = self._session(pixels)
+        pred_probs, heatmaps, novelty = self._session(pixels)
         decision = self.facts.decision
-        rows = zip(decision.labels(pred_probs), decision.probs(pred_probs), decision.verdicts(pred_probs), strict=True)
+        told = decision.verdicts(pred_probs, novelty)
         verdicts = []
-        for index, (label, prob, verdict) in enumerate(rows):
+        for index, label in enumerate(decision.labels(pred_probs)):
             heatmap = None if heatmaps is None else heatmaps[index]
             region = None
-            if heatmap is not None and verdict == "no-go":
+            if heatmap is not None and told[index] == "no-go":
                 region = self.facts.grid.hot_region(heatmap)
-            verdicts.append(Verdict(decision.task.classes[label], float(prob), verdict, heatmap, region))
+            novel = None if novelty is None else float(novelty[index])
+            prob = float(decision.probs(pred_probs[index : index + 1])[0])
+            verdicts.append(Verdict(decision.task.classes[label], prob, told[index], heatmap, region, novel))
         return verdicts
 
     def read(self, photo: Path | str) -> UInt8Array:

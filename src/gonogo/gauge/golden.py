@@ -11,7 +11,8 @@ import numpy as np
 from gonogo.errors import GaugeError
 from gonogo.evaluate.decision import Decision
 from gonogo.gauge.gauge import Gauge, GaugeFile, check_golden
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.runtimes import Session
+from gonogo.types import Answer, UInt8Array
 
 # Largest difference of a probability between the trained network and a file in full precision.
 TOLERANCE = 1e-4
@@ -23,17 +24,16 @@ class Golden:
 
     Attributes:
         pixels: (N, H, W, C) uint8 camera pixels; photos of several sizes are cut to the smallest.
-        pred_probs: (N, K) of the trained network.
-        heatmap: (N, h, w) of the trained network.
+        answer: of the trained network.
     """
 
     pixels: UInt8Array
-    pred_probs: Float32Array
-    heatmap: Float32Array
+    answer: Answer
 
     def save(self, path: Path) -> None:
         """Write an npz file."""
-        np.savez_compressed(path, pixels=self.pixels, pred_probs=self.pred_probs, heatmap=self.heatmap)
+        answers = {name: values for name, values in self.answer._asdict().items() if values is not None}
+        np.savez_compressed(path, pixels=self.pixels, **answers)
 
     @classmethod
     def load(cls, path: Path) -> Golden:
@@ -44,8 +44,9 @@ class Golden:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                return cls(arrays["pixels"], arrays["pred_probs"], arrays["heatmap"])
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                answers = {name: arrays[name] for name in Answer._fields if name in arrays}
+                return cls(arrays["pixels"], Answer(**answers))
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise GaugeError(f"{path} cannot be read ({error}); export the gauge again") from error
 
 
@@ -57,33 +58,40 @@ class Parity:
         images: photos compared.
         max_abs_diff: of a probability.
         max_abs_diff_heatmap: of the heat map, relative to its own largest value; 0 where there is none.
+        max_abs_diff_novelty: relative to the novelty, or to its limit where that is more; 0 where there is none.
         verdicts_equal: whether every photo got the same label and the same verdict.
     """
 
     images: int
     max_abs_diff: float
     max_abs_diff_heatmap: float
+    max_abs_diff_novelty: float
     verdicts_equal: bool
 
     @property
     def holds(self) -> bool:
         """True within the tolerance and with every verdict the same."""
-        return self.verdicts_equal and max(self.max_abs_diff, self.max_abs_diff_heatmap) <= TOLERANCE
+        worst = max(self.max_abs_diff, self.max_abs_diff_heatmap, self.max_abs_diff_novelty)
+        return self.verdicts_equal and worst <= TOLERANCE
 
 
-def compare(
-    decision: Decision,
-    expected: tuple[Float32Array, Float32Array | None],
-    found: tuple[Float32Array, Float32Array | None],
-) -> Parity:
-    """Compare two answers, each pred_probs (N, K) and heatmap (N, h, w) or None."""
-    worst = float(np.abs(expected[0] - found[0]).max())
-    heat = 0.0
-    if expected[1] is not None and found[1] is not None:
-        heat = float(np.abs(expected[1] - found[1]).max() / max(1.0, float(np.abs(expected[1]).max())))
-    equal = bool((decision.labels(expected[0]) == decision.labels(found[0])).all())
-    equal = equal and decision.verdicts(expected[0]) == decision.verdicts(found[0])
-    return Parity(len(expected[0]), worst, heat, equal)
+def compare(decision: Decision, expected: Answer, found: Answer) -> Parity:
+    """Compare two answers for the same photos; what only one of them has is left out, but for the verdicts."""
+    worst = float(np.abs(expected.pred_probs - found.pred_probs).max())
+    heat = novel = 0.0
+    if expected.heatmap is not None and found.heatmap is not None:
+        largest = max(1.0, float(np.abs(expected.heatmap).max()))
+        heat = float(np.abs(expected.heatmap - found.heatmap).max() / largest)
+    if expected.novelty is not None and found.novelty is not None:
+        novel = float((np.abs(expected.novelty - found.novelty) / np.maximum(1, expected.novelty)).max())
+    equal = bool((decision.labels(expected.pred_probs) == decision.labels(found.pred_probs)).all())
+    verdicts = [decision.verdicts(one.pred_probs, one.novelty) for one in (expected, found)]
+    return Parity(len(expected.pred_probs), worst, heat, novel, equal and verdicts[0] == verdicts[1])
+
+
+def one_at_a_time(session: Session, pixels: UInt8Array) -> Answer:
+    """Ask for each of (N, H, W, C) photos alone, as a device does."""
+    return Answer.join([session(photo[None]) for photo in pixels])
 
 
 def verify(gauge: Gauge) -> list[tuple[GaugeFile, Parity]]:
@@ -93,20 +101,7 @@ def verify(gauge: Gauge) -> list[tuple[GaugeFile, Parity]]:
         GaugeError: the golden images are missing or damaged, or a file cannot be opened.
     """
     golden = Golden.load(check_golden(gauge))
-    rows = []
-    for file in gauge.files:
-        session = gauge.open(file)
-        answers = [session(photo[None]) for photo in golden.pixels]  # one at a time, as a device does
-        pred_probs = np.concatenate([probs for probs, _ in answers])
-        maps = [heat for _, heat in answers if heat is not None]
-        rows.append(
-            (
-                file,
-                compare(
-                    gauge.facts.decision,
-                    (golden.pred_probs, golden.heatmap),
-                    (pred_probs, np.concatenate(maps) if maps else None),
-                ),
-            )
-        )
-    return rows
+    return [
+        (file, compare(gauge.facts.decision, golden.answer, one_at_a_time(gauge.open(file), golden.pixels)))
+        for file in gauge.files
+    ]

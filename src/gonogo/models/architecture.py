@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ class Network(nn.Module):
     body: nn.Module
     head: Head
     fixed_size: tuple[int, int] | None = None
+    # Of a body in stages, the one whose output tells the unknown. Later stages of a network that learnt from these
+    # photos alone have learnt to overlook what the first one still sees, such as a lens out of focus.
+    watched: ClassVar[int] = 0
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Classify.
@@ -37,14 +40,18 @@ class Network(nn.Module):
         logits: Tensor = self.head(self.body(inputs))
         return logits
 
-    def logits_and_maps(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Classify, and say what each place would answer alone.
-
-        Returns:
-            (N, K) logits and (N, K, h', w') logits of each place.
-        """
-        features = self.body(inputs)
-        return self.head(features), self.head.maps(features)
+    def watch(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features of the stage that is watched, and those of the whole body."""
+        if not isinstance(self.body, nn.Sequential):
+            features = self.body(inputs)
+            return features, features
+        values, seen = inputs, None
+        for index, layer in enumerate(self.body):
+            values = layer(values)
+            if index == self.watched % len(self.body):
+                seen = values
+        assert seen is not None
+        return seen, values
 
     def map_grid(self) -> tuple[float, float]:
         """Return the input pixels between neighbouring cells of the map, and the pixel the first cell looks at.

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from gonogo.data.geometry import LUMA, LUMA_HALF, LUMA_SCALE, TAP_SCALE, Geometry, taps
 from gonogo.data.task import Task
 from gonogo.models.architecture import Network
+from gonogo.models.novelty import Novelty
+from gonogo.types import Answer
 
 
 class Preprocess(nn.Module):
@@ -90,26 +92,34 @@ class Deployed(nn.Module):
         network: in evaluation mode.
         geometry: the way from camera to network.
         task: decides what the heat map shows.
+        novelty: tells photos unlike everything in training.
     """
 
-    def __init__(self, network: Network, geometry: Geometry, task: Task) -> None:
+    def __init__(self, network: Network, geometry: Geometry, task: Task, novelty: Novelty | None = None) -> None:
         super().__init__()
         self.preprocess = Preprocess(geometry)
         self.network = network
+        self.novelty = novelty
         self.task = task
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Answer.
 
         Args:
             pixels: (N, H, W, C) uint8.
 
         Returns:
-            pred_probs (N, K) and heatmap (N, h', w'), both float32.
+            pred_probs (N, K), heatmap (N, h', w') and, where it is measured, novelty (N,), all float32.
         """
-        logits, maps = self.network.logits_and_maps(self.preprocess(pixels))
-        pred_probs = torch.softmax(logits, 1)
-        return pred_probs, self._heatmap(pred_probs, maps)
+        watched, features = self.network.watch(self.preprocess(pixels))
+        pred_probs = torch.softmax(self.network.head(features), 1)
+        heatmap = self._heatmap(pred_probs, self.network.head.maps(features))
+        return (pred_probs, heatmap) if self.novelty is None else (pred_probs, heatmap, self.novelty(watched))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what it returns."""
+        return Answer._fields if self.novelty is not None else Answer._fields[:2]
 
     def _heatmap(self, pred_probs: Tensor, maps: Tensor) -> Tensor:
         """Return the log-odds of the likeliest defect against good; for sorting, what speaks for the answer.

@@ -50,6 +50,7 @@ class Stump(PretrainedNetwork):
     """A stump; see `StumpOptions`."""
 
     body: nn.Sequential
+    watched = -1  # what was learnt elsewhere overlooks nothing, and the last stage says most
 
     def __init__(self, num_classes: int, in_channels: int, options: StumpOptions) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gonogo.registry import Registry
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Answer, UInt8Array
 
 
 class Session(Protocol):
@@ -16,14 +16,14 @@ class Session(Protocol):
 
     metadata: dict[str, str]
 
-    def __call__(self, pixels: UInt8Array) -> tuple[Float32Array, Float32Array | None]:
+    def __call__(self, pixels: UInt8Array) -> Answer:
         """Answer camera pixels.
 
         Args:
             pixels: (N, H, W, C) uint8.
 
         Returns:
-            pred_probs (N, K) and heatmap (N, h, w), or None where the network has no map.
+            Probabilities, and the heat map and the novelty of each photo where the file has them.
         """
 
 

@@ -8,13 +8,13 @@ import onnxruntime as ort
 
 from gonogo.errors import DataError, GaugeError
 from gonogo.runtimes import Runtime
-from gonogo.types import Float32Array, UInt8Array
+from gonogo.types import Answer, UInt8Array
 
 FATAL_ONLY = 4
 
 
 class OnnxSession:
-    """An ONNX file with the input `pixels` and the outputs `pred_probs` and perhaps `heatmap`."""
+    """An ONNX file with the input `pixels` and the outputs `pred_probs` and perhaps `heatmap` and `novelty`."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         options = ort.SessionOptions()
@@ -31,15 +31,15 @@ class OnnxSession:
         names = [output.name for output in self._session.get_outputs()]
         if [i.name for i in self._session.get_inputs()] != ["pixels"] or "pred_probs" not in names:
             raise GaugeError(f"{path} does not take 'pixels' and answer 'pred_probs'; it is no gauge's model")
-        self._outputs = [name for name in ("pred_probs", "heatmap") if name in names]
+        self._outputs = [name for name in Answer._fields if name in names]
 
-    def __call__(self, pixels: UInt8Array) -> tuple[Float32Array, Float32Array | None]:
+    def __call__(self, pixels: UInt8Array) -> Answer:
         """Answer (N, H, W, C) uint8 camera pixels."""
         try:
             answers = self._session.run(self._outputs, {"pixels": pixels})
         except Exception as error:  # as above
             raise DataError(f"pixels of shape {pixels.shape} do not fit the model ({error})") from error
-        return answers[0], answers[1] if len(answers) > 1 else None
+        return Answer(**dict(zip(self._outputs, answers, strict=True)))
 
 
 RUNTIME = Runtime(open=OnnxSession, version=lambda: str(ort.__version__))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gonogo.data.scan import cache_folder
@@ -16,7 +18,10 @@ from gonogo.files import remove_leftovers
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.train.checkpoint import load_tensors, save_tensors
 from gonogo.train.loader import Loader
+from gonogo.train.prepare import Prepared
 from gonogo.types import Float32Array, Float64Array, Int64Array
+
+Array = NDArray[Any]
 
 # Photos a step: from twice as many pixels on, the system takes as long to hand out fresh memory for each layer's output
 # as the layer takes to compute it.
@@ -119,34 +124,33 @@ def _spread_of_places(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-def digest_of(body: nn.Module) -> str:
-    """Return what tells a body from any other: the hash of its layers and weights."""
+def about_features(body: nn.Module, prepared: Prepared, rows: Int64Array, device: torch.device) -> list[str]:
+    """Return, in words, all that the features of these photos depend on: layers, weights, pixels, their order."""
     digest = hashlib.sha256(repr(body).encode())
     for name, tensor in body.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    geometry = prepared.geometry
+    photos = [prepared.manifest.samples[row].sha256 for row in rows]
+    return [digest.hexdigest(), device.type, geometry.pixels_key, repr((geometry.mean, geometry.std)), *photos]
 
 
-def recall_or_make(about: Iterable[str], make: Callable[[], Features]) -> Features:
-    """Return features from the cache, or make them and remember them there.
+def recall_or_make(about: Iterable[str], make: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+    """Return arrays from the cache, or make them and remember them there.
 
     Args:
-        about: everything the features depend on, in words.
-        make: computes them.
+        about: everything they depend on, in words.
+        make: computes them, by name.
     """
     digest = hashlib.sha256(f"{FEATURES_VERSION} {torch.__version__}".encode())
     for word in about:
         digest.update(f"{len(word)} {word}".encode())
     path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
     try:
-        held, facts = load_tensors(path)
+        # Copied, because memory that is aligned otherwise is summed in another order, to other last bits.
+        return {name: tensor.clone().numpy() for name, tensor in load_tensors(path)[0].items()}
     except RunError:  # there is none, or a disk fault cut it
-        features = make()
+        made = make()
         remove_leftovers(path.parent)
-        tensors = {name: torch.from_numpy(getattr(features, name)) for name in ("pooled", "places", "parts")}
-        save_tensors(path, tensors, {"statistics": " ".join(features.statistics)})
-        return features
-    # Copied, because memory that is aligned otherwise is summed in another order, to other last bits.
-    pooled, places, parts = (held[name].clone().numpy() for name in ("pooled", "places", "parts"))
-    return Features(pooled, places, parts, tuple(facts["statistics"].split()))
+        save_tensors(path, {name: torch.from_numpy(array) for name, array in made.items()})
+        return made

@@ -23,6 +23,8 @@ from gonogo.errors import RunError
 from gonogo.evaluate.decision import Decision
 from gonogo.files import atomic_file, write_text
 from gonogo.models.architecture import ModelSpec, Network
+from gonogo.models.deployed import Deployed
+from gonogo.models.novelty import Novelty
 from gonogo.train.checkpoint import load_tensors, save_tensors
 from gonogo.train.prepare import DataOptions
 from gonogo.train.recipe import Recipe
@@ -193,6 +195,20 @@ class Run:
         except RuntimeError as error:
             raise RunError(f"{path} is not of the network in run.toml ({error}); train again") from error
         return network.eval()
+
+    def write_novelty(self, novelty: Novelty) -> None:
+        """Write ``novelty.safetensors``."""
+        save_tensors(self.path / "novelty.safetensors", novelty.state_dict())
+
+    def deployed(self) -> Deployed:
+        """Return the network as it is deployed, with what tells the unknown where the run has it.
+
+        Raises:
+            RunError: as `load_network`.
+        """
+        path = self.path / "novelty.safetensors"
+        novelty = Novelty.load(load_tensors(path)[0]) if self.metrics.get("novelty") else None
+        return Deployed(self.load_network(), self.config.geometry, self.config.task, novelty).eval()
 
     def write_history(self, rows: list[dict[str, float]]) -> None:
         """Write ``history.csv``, a row for each epoch."""

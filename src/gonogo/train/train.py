@@ -28,6 +28,7 @@ from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
 from gonogo.train.loader import Loader
 from gonogo.train.loop import Step, Trainer
+from gonogo.train.novelty import fit_novelty
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
@@ -57,6 +58,7 @@ class TrainRequest:
         device: of Lightning Fabric: "auto", "cpu" or "cuda".
         resume: go on where `out` stopped.
         force: replace `out`.
+        reject_unknown: fit what sends photos unlike everything in training to review.
         weights: of an architecture that stands on pretrained ones: a file, or "hub" to fetch the published ones.
     """
 
@@ -71,6 +73,7 @@ class TrainRequest:
     resume: bool = False
     force: bool = False
     weights: WeightsSource = None
+    reject_unknown: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,14 @@ class Plan:
         prepared: the photos.
         network: with its fresh weights.
         candidates: what was tried for options that were left to validation, as JSON.
+        reject_unknown: fit what sends photos unlike everything in training to review.
     """
 
     config: RunConfig
     prepared: Prepared
     network: Network
     candidates: list[dict[str, Any]]
+    reject_unknown: bool
 
 
 def plan(request: TrainRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None) -> Plan:
@@ -141,7 +146,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     torch.manual_seed(recipe.seed)
     network = build_checked(spec, prepared.geometry)
     put_weights(network, spec, weights.tensors)
-    return Plan(config, prepared, network, candidates)
+    return Plan(config, prepared, network, candidates, request.reject_unknown)
 
 
 def train(
@@ -270,9 +275,12 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
     else:
         progress = Trainer(network, config.recipe, loader("train"), loader("val"), fabric, run.checkpoint, report).fit()
         pred_probs = predict_probs(network, loader("val").batches(batch_size(config.geometry.input_size))).numpy()
-    network.cpu()
     run.write_history(progress.history)
     run.write_weights(copy_weights(network))
+    fitted = fit_novelty(network, prepared, config.recipe.seed, fabric.device) if planned.reject_unknown else None
+    if fitted is not None:
+        run.write_novelty(fitted.novelty)
+    network.cpu()
     val = prepared.manifest.select("val")
     run.write_predictions(val, pred_probs)
     # Where any photo of the set names or shares its part, parts are what is counted.
@@ -300,6 +308,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
             "unmet": list(decision.shortfalls),
+            "novelty": None if fitted is None else fitted.to_json(),
         }
     )
     run.checkpoint.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from gonogo.models.architecture import ModelSpec, Network
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.weights import read_weights
 from gonogo.train.checkpoint import Progress
-from gonogo.train.features import Features, digest_of, extract, recall_or_make
+from gonogo.train.features import Array, Features, about_features, extract, recall_or_make
 from gonogo.train.head import Examples, LinearHead, best_strength, choose_strength, fit_head
 from gonogo.train.loader import Loader
 from gonogo.train.prepare import Prepared
@@ -145,19 +145,19 @@ def examples_of(network: Network, prepared: Prepared, split: str, device: torch.
 
     The features are kept in the cache: another head on the same photos and weights is fitted in seconds.
     """
-    head, geometry = network.head, prepared.geometry
+    head = network.head
     assert isinstance(head, StatisticsHead)
-    chosen = prepared.manifest.select(split)
+    chosen, rows = prepared.manifest.select(split), prepared.rows(split)
 
-    def make() -> Features:
-        loader = Loader(prepared.pixels, prepared.rows(split), chosen.labels, geometry, device)
+    def make() -> dict[str, Array]:
+        loader = Loader(prepared.pixels, rows, chosen.labels, prepared.geometry, device)
         network.to(device).eval()
         # Nothing is held out of these photos, so one covariance of all of them is enough.
-        return extract([network.body], [0], head.statistics, loader, ["all"] * len(chosen))[0]
+        features = extract([network.body], [0], head.statistics, loader, ["all"] * len(chosen))[0]
+        return {"pooled": features.pooled, "places": features.places, "parts": features.parts}
 
-    photos = (sample.sha256 for sample in chosen.samples)
-    settings = (digest_of(network.body), device.type, repr(head.statistics), geometry.pixels_key)
-    features = recall_or_make((*settings, repr((geometry.mean, geometry.std)), *photos), make)
+    about = about_features(network.body, prepared, rows, device)
+    features = Features(**recall_or_make([*head.statistics, *about], make), statistics=head.statistics)
     return Examples(features.pooled, chosen.labels, chosen.groups, features.within(np.arange(len(chosen))))
 
 

@@ -1,6 +1,5 @@
 """Find copies and overlapping crops of one photo, however turned, mirrored, shifted, lit or compressed."""
 
 from gonogo.audit.copies.find import Copies, CopyPair, find_copies
-from gonogo.audit.copies.memo import recall_or_find
 
-__all__ = ["Copies", "CopyPair", "find_copies", "recall_or_find"]
+__all__ = ["Copies", "CopyPair", "find_copies"]

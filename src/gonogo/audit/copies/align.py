@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gonogo.audit.copies.features import UNIT, Features, Int8Array, opencv
+from gonogo.audit.copies.features import UNIT, Features, opencv
+from gonogo.audit.copies.stack import Int8Array
 from gonogo.types import BoolArray, Float32Array, Float64Array, Int64Array, UInt8Array
 
 MATCHES = 24  # of a pair of photos

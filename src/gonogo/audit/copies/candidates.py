@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gonogo.audit.copies.features import BLOBS, FREQUENCIES, RINGS, Features, Int8Array
+from gonogo.audit.copies.features import BLOBS, FREQUENCIES, RINGS, Features
+from gonogo.audit.copies.stack import Int8Array
 from gonogo.errors import MissingExtraError
 from gonogo.types import Float32Array, Int64Array
 
@@ -114,7 +115,7 @@ def _index(vectors: Float32Array, seed: int) -> Any:
     quantizer.this.disown()
     index.cp.seed = seed
     index.cp.niter = 6
-    index.cp.max_points_per_centroid = 64
+    index.cp.max_points_per_centroid = 32
     index.cp.min_points_per_centroid = 1
     index.train(vectors)
     index.add(vectors)

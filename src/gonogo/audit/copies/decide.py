@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gonogo.audit.copies.align import Layer, known, warp
-from gonogo.audit.copies.features import UNIT, Int8Array, opencv
+from gonogo.audit.copies.features import UNIT, opencv
+from gonogo.audit.copies.stack import Int8Array
 from gonogo.types import Float32Array, Float64Array
 
 BLOCK = 10  # working pixels
@@ -78,18 +79,12 @@ def evidence(matrix: Float64Array, target: Layer, source: Layer) -> Evidence | N
         return None
     goal = np.ascontiguousarray(cut(target.values))
     square = cv2.boxFilter(moved * moved, -1, (BLOCK, BLOCK), anchor=(0, 0), borderType=cv2.BORDER_CONSTANT)
-    length = np.sqrt(means(goal * goal)) + NOISE / BLOCK
-
-    def fit(dy: int, dx: int) -> Float32Array:
-        product = means(cv2.multiply(goal, cut(moved, dy, dx)))
-        there = np.sqrt(np.maximum(cut(square, dy, dx)[::BLOCK, ::BLOCK], 0)) + NOISE / BLOCK
-        return np.asarray((product / (length * there))[usable])
-
-    centre = fit(0, 0)
-    around = fit(RING * DIRECTIONS[0][0], RING * DIRECTIONS[0][1])
-    for dy, dx in DIRECTIONS[1:]:
-        around = np.maximum(around, fit(RING * dy, RING * dx))
-    return Evidence(count, float((centre > around).mean()), float(np.median(centre)))
+    places = [(RING * dy, RING * dx) for dy, dx in ((0, 0), *DIRECTIONS)]
+    product = np.stack([means(cv2.multiply(goal, cut(moved, dy, dx))) for dy, dx in places])[:, usable]
+    there = np.stack([cut(square, dy, dx)[::BLOCK, ::BLOCK] for dy, dx in places])[:, usable]
+    length = np.sqrt(means(goal * goal)[usable]) + NOISE / BLOCK
+    fit = product / (length * (np.sqrt(np.maximum(there, 0)) + NOISE / BLOCK))
+    return Evidence(count, float((fit[0] > fit[1:].max(axis=0)).mean()), float(np.median(fit[0])))
 
 
 @dataclass(frozen=True)

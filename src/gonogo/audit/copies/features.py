@@ -6,9 +6,7 @@ magnitudes of its Fourier transform along the angles know neither.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,11 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gonogo.audit.copies.stack import Int8Array, Stack
 from gonogo.errors import MissingExtraError
 from gonogo.types import Float32Array, Int64Array, UInt8Array
-
-Int8Array = npt.NDArray[np.int8]
-Photos = Sequence[UInt8Array] | Callable[[int], UInt8Array]
 
 WORKING_SIDE = 200  # pixels, the square root of the area that larger photos are reduced to
 LEAST_SIDE = 96  # smaller photos are enlarged to it
@@ -41,13 +37,13 @@ class Features:
     """The features of N photos.
 
     Attributes:
-        local: N arrays (h, w) int8, local contrast in 1 / `UNIT`; -128 where the photo was filled with black.
+        local: N pictures (h, w) int8, local contrast in 1 / `UNIT`; -128 where the photo was filled with black.
         factor: (N,) working pixels per photo pixel.
         points: (N, BLOBS, 2) float32, x and y in working pixels; nan where there are fewer blobs.
         patches: (N, BLOBS, RINGS, ANGLES) int8, the polar patches in 1 / `UNIT`.
     """
 
-    local: list[Int8Array]
+    local: Stack
     factor: npt.NDArray[np.float64]
     points: Float32Array
     patches: Int8Array
@@ -66,76 +62,57 @@ def opencv() -> ModuleType:
     return cv2
 
 
-def getter(photos: Photos) -> Callable[[int], UInt8Array]:
-    """Return a function from an index to a photo."""
-    return photos if callable(photos) else photos.__getitem__
+def working_sizes(sizes: Int64Array) -> tuple[npt.NDArray[np.float64], Int64Array]:
+    """Return for photos of heights and widths (N, 2) the working pixels per pixel (N,), and the sizes reduced (N, 2).
 
-
-def extract(
-    photos: Photos,
-    n: int,
-    *,
-    sizes: Int64Array | None = None,
-    threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Features:
-    """Compute the features of every photo.
-
-    Args:
-        photos: grey photos (H, W), as a sequence or a function of the index.
-        n: how many.
-        sizes: (n, 2) their heights and widths, where they are known: each photo is then asked for once, not twice.
-        threads: how many photos are worked on at a time.
-        progress: called with how many are done, and of how many.
+    One factor for the whole set, so that crops of one photo keep their scale, but for photos far too large.
     """
-    opencv()
-    get = getter(photos)
-    factor = _factors(_sizes(get, n) if sizes is None else sizes)
-    points = np.full((n, BLOBS, 2), np.nan, dtype=np.float32)
-    patches = np.zeros((n, BLOBS, RINGS, ANGLES), dtype=np.int8)
-
-    def one(index: int) -> Int8Array:
-        local, found, polar = _photo(get(index), float(factor[index]))
-        points[index, : len(found)] = found
-        patches[index, : len(found)] = polar
-        return local
-
-    local: list[Int8Array] = []
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        for result in pool.map(one, range(n)):
-            local.append(result)
-            if progress:
-                progress(len(local), n)
-    return Features(local, factor, points, patches)
-
-
-def _sizes(get: Callable[[int], UInt8Array], n: int) -> Int64Array:
-    return np.array([get(index).shape[:2] for index in range(n)], dtype=np.int64).reshape(n, 2)
-
-
-def _factors(sizes: Int64Array) -> npt.NDArray[np.float64]:
-    """One factor for the whole set, so that crops of one photo keep their scale, but for photos far too large."""
     sides = np.sqrt(sizes.prod(axis=1).astype(np.float64))
     usual = float(np.median(sides)) if len(sides) else 1.0
     factor = min(1.0, WORKING_SIDE / usual) if usual >= LEAST_SIDE else LEAST_SIDE / max(usual, 1.0)
     largest = factor * usual * 3
-    return np.where(sides * factor > largest, largest / np.maximum(sides, 1), factor)
+    each = np.where(sides * factor > largest, largest / np.maximum(sides, 1), factor)
+    reduced = np.maximum(8, np.rint(sizes * each[:, None])).astype(np.int64)
+    return each, np.where(each[:, None] == 1, sizes, reduced)
 
 
-def _photo(photo: UInt8Array, factor: float) -> tuple[Int8Array, Float32Array, Int8Array]:
+@dataclass(frozen=True)
+class Blobs:
+    """The blobs of one photo.
+
+    Attributes:
+        points: (n, 2) float32, n up to `BLOBS`.
+        patches: (n, RINGS, ANGLES) int8.
+    """
+
+    points: Float32Array
+    patches: Int8Array
+
+
+def extract(photo: UInt8Array, out: Int8Array) -> Blobs:
+    """Write the local contrast of a grey photo (H, W) at its working size (h, w), and return its blobs."""
     cv2 = opencv()
     grey = np.ascontiguousarray(photo, dtype=np.uint8)
-    if factor != 1:
-        size = tuple(max(8, round(side * factor)) for side in grey.shape[1::-1])
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    if grey.shape != out.shape:
+        smaller = grey.shape[0] > out.shape[0]
+        grey = cv2.resize(grey, out.shape[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
     valid = _valid(grey, cv2)
     contrast = local_contrast(grey, valid, cv2)
     points = _blobs(contrast, valid, cv2)
-    polar = _polar(contrast, points, cv2)
-    stored = np.clip(np.rint(contrast * UNIT), -127, 127).astype(np.int8)
+    out[...] = np.clip(np.rint(contrast * UNIT), -127, 127)
     if valid is not None:
-        stored[valid == 0] = -128
-    return stored, points, polar
+        out[valid == 0] = -128
+    return Blobs(points, _polar(contrast, points, cv2))
+
+
+def gather(local: Stack, factor: npt.NDArray[np.float64], found: Sequence[Blobs]) -> Features:
+    """Put the blobs of N photos into arrays."""
+    points = np.full((len(found), BLOBS, 2), np.nan, dtype=np.float32)
+    patches = np.zeros((len(found), BLOBS, RINGS, ANGLES), dtype=np.int8)
+    for index, blobs in enumerate(found):
+        points[index, : len(blobs.points)] = blobs.points
+        patches[index, : len(blobs.points)] = blobs.patches
+    return Features(local, factor, points, patches)
 
 
 def _valid(grey: UInt8Array, cv2: Any) -> UInt8Array | None:

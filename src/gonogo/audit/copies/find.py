@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from gonogo.audit.copies.candidates import CANDIDATES, LEAST_VOTES, candidates, describe, faiss
+from gonogo.audit.copies.candidates import CANDIDATES, LEAST_VOTES, candidates, describe
 from gonogo.audit.copies.decide import Finding, confidence
-from gonogo.audit.copies.features import Features, Photos, extract, opencv
-from gonogo.audit.copies.groups import Forest, Tester
+from gonogo.audit.copies.features import Blobs, Features, extract, gather, opencv, working_sizes
+from gonogo.audit.copies.groups import Forest, Tester, forget
+from gonogo.audit.copies.stack import Stack
 from gonogo.errors import MissingExtraError
-from gonogo.types import Float32Array, Float64Array, Int64Array
+from gonogo.types import Float32Array, Float64Array, Int64Array, UInt8Array
+from gonogo.workers import workers
 
 REPRESENTATIVES = 5  # of each group, in the second search
 CROWDED = 3  # candidates that do not count in the second search, for a photo to be searched again
@@ -58,67 +63,74 @@ class Copies:
     confidence: Float64Array
 
 
-def find_copies(
-    photos: Photos,
-    n: int,
-    *,
-    sizes: Int64Array | None = None,
-    seed: int = 0,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> Copies:
+def find_copies(photos: Sequence[UInt8Array], *, seed: int = 0, count: int | None = None) -> Copies:
     """Find the photos that are copies or overlapping crops of one photo, whatever was done to them in between.
 
     Turned, mirrored, shifted, scaled by up to a tenth, made lighter or darker and compressed photos are copies. A part
     photographed anew is none.
 
     Args:
-        photos: grey photos (H, W) uint8 of any sizes, as a sequence or a function of the index.
-        n: how many there are.
-        sizes: (n, 2) their heights and widths, where they are known: each photo is then asked for once, not twice.
-        seed: the same seed gives the same answer, whatever the number of threads.
-        threads: photos or pairs worked on at a time; one for each core unless given.
-        progress: called with how much is done, and of how much (three steps for each photo).
+        photos: grey photos (H, W) uint8 of any sizes.
+        seed: the same seed gives the same answer, whatever the number of workers.
+        count: workers; one for each core unless given.
 
     Raises:
-        MissingExtraError: OpenCV, faiss or threadpoolctl is not installed.
+        MissingExtraError: OpenCV, faiss, loky or threadpoolctl is not installed.
     """
-    opencv(), faiss()
-    threads = threads or os.cpu_count() or 1
+    factor, shapes = working_sizes(np.array([photo.shape[:2] for photo in photos], dtype=np.int64).reshape(-1, 2))
+    with TemporaryDirectory() as folder, workers(len(photos), count) as executor:
+        local = Stack.create(Path(folder), shapes)
+        places = range(len(photos))
+        found = list(executor.map(partial(_extract, local), photos, places, chunksize=32))
+        return search(gather(local, factor, found), executor, seed=seed)
+
+
+def _extract(local: Stack, photo: UInt8Array, index: int) -> Blobs:
+    return extract(photo, local[index])
+
+
+def search(features: Features, executor: Executor, *, seed: int = 0, progress: Progress | None = None) -> Copies:
+    """Find the copies among photos whose features are known; see `find_copies`.
+
+    Args:
+        features: of N photos.
+        executor: judges pairs.
+        seed: the same seed gives the same answer, whatever the executor.
+        progress: called with how much is done, and of how much (two steps for each photo).
+    """
+    n = len(features.points)
     forest = Forest(n)
-    with _one_thread_each(threads):
-        features = extract(photos, n, sizes=sizes, threads=threads, progress=_part(progress, 0, n))
-        descriptors = describe(features, seed)
-        tester = Tester(features, descriptors, threads)
-        best, votes = candidates(descriptors, seed=seed, progress=_part(progress, 1, n))
-        _test_all(tester, forest, np.arange(n), best, votes, _part(progress, 2, n))
+    descriptors = describe(features, seed)
+    tester = Tester(features, descriptors, executor)
+    best, votes = candidates(descriptors, seed=seed, progress=_part(progress, 0, n))
+    with _one_thread():
+        _test_all(tester, forest, np.arange(n), best, votes, _part(progress, 1, n))
         _search_again(tester, forest, descriptors, best, seed)
+    forget()
     return _result(tester.findings, features, forest, n)
 
 
 def _part(progress: Progress | None, step: int, n: int) -> Progress | None:
     if progress is None:
         return None
-    return lambda done, of: progress(step * n + n * done // max(of, 1), 3 * n)
+    return lambda done, of: progress(step * n + n * done // max(of, 1), 2 * n)
 
 
 @contextmanager
-def _one_thread_each(threads: int) -> Iterator[None]:
-    """Let this search's own threads be the only ones: libraries that start more of theirs are slower, not faster."""
+def _one_thread() -> Iterator[None]:
+    """Let the search's own workers be the only threads: libraries that start more of theirs are slower, not faster."""
     try:
         threadpool_limits = import_module("threadpoolctl").threadpool_limits
     except ImportError as error:
         raise MissingExtraError("threadpoolctl", "train") from error
-    cv2, index = opencv(), faiss()
-    before = cv2.getNumThreads(), index.omp_get_max_threads()
+    cv2 = opencv()
+    before = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    index.omp_set_num_threads(threads)
     try:
         with threadpool_limits(1, user_api="blas"):
             yield
     finally:
-        cv2.setNumThreads(before[0])
-        index.omp_set_num_threads(before[1])
+        cv2.setNumThreads(before)
 
 
 def _test_all(

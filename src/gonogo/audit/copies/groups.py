@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
-from typing import Generic, TypeVar
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import chain
 
 import numpy as np
 
-from gonogo.audit.copies.align import guess, layers, refine
+from gonogo.audit.copies.align import Layer, guess, layers, refine
 from gonogo.audit.copies.decide import Finding, detail, evidence, score
 from gonogo.audit.copies.features import Features
+from gonogo.audit.copies.stack import Stack
 from gonogo.types import Float32Array, Float64Array, Int64Array
 
 LEAST_INLIERS = 5
@@ -22,10 +24,9 @@ CLEAR_SCORE = 1.5  # joins two groups of `LARGE` photos or more by itself
 LARGE = 3
 SURE_SCORE = 3.0  # and taken without refinement if it fits so well
 TRIES = 3  # pairs of photos tested between two groups before they count as different
-BATCH = 64  # pairs tested between two looks at the groups; fixed, so that threads do not change the answer
+BATCH = 64  # pairs tested between two looks at the groups; fixed, so that workers do not change the answer
+JOB = 8  # pairs given to a worker at a time
 KEPT = 400  # photos whose layers stay in memory
-
-T = TypeVar("T")
 
 
 class Forest:
@@ -60,30 +61,58 @@ class Forest:
         return np.array([self.find(item) for item in range(len(self._parent))], dtype=np.int64)
 
 
-class Recent(Generic[T]):
-    """What was made last for each photo, made again when it is asked for after a while.
+@lru_cache(maxsize=KEPT)
+def _layers(local: Stack, index: int) -> list[Layer]:
+    return layers(local[index])
 
-    Args:
-        make: from a photo's index.
+
+@lru_cache(maxsize=KEPT)
+def _detail(local: Stack, index: int) -> Layer:
+    return detail(local[index])
+
+
+def forget() -> None:
+    """Let go of what this process keeps of the last search."""
+    _layers.cache_clear()
+    _detail.cache_clear()
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """Photo j laid over photo i as far as their blobs tell.
+
+    Attributes:
+        i: index of the target.
+        j: index of the source.
+        matrix: (2, 3) from j to i in working pixels.
+        inliers: how many matched blobs agree with it.
     """
 
-    def __init__(self, make: Callable[[int], T]) -> None:
-        self._make = make
-        self._kept: OrderedDict[int, T] = OrderedDict()
-        self._lock = Lock()
+    i: int
+    j: int
+    matrix: Float64Array
+    inliers: int
 
-    def __getitem__(self, index: int) -> T:
-        """Return what belongs to a photo."""
-        with self._lock:
-            if index in self._kept:
-                self._kept.move_to_end(index)
-                return self._kept[index]
-        made = self._make(index)
-        with self._lock:
-            self._kept[index] = made
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return made
+
+def judge(local: Stack, guesses: Sequence[Guessed]) -> list[Finding | None]:
+    """Refine and weigh pairs; None where they cannot be laid over each other."""
+    return [_judge(local, pair) for pair in guesses]
+
+
+def _judge(local: Stack, pair: Guessed) -> Finding | None:
+    if pair.inliers >= SURE_INLIERS:
+        found = _finding(local, pair, pair.matrix)
+        if found is not None and found.score > SURE_SCORE:
+            return found
+    refined, fit = refine(pair.matrix, _layers(local, pair.i), _layers(local, pair.j))
+    return None if fit < 0 else _finding(local, pair, refined)
+
+
+def _finding(local: Stack, pair: Guessed, matrix: Float64Array) -> Finding | None:
+    seen = evidence(matrix, _detail(local, pair.i), _detail(local, pair.j))
+    if seen is None:
+        return None
+    return Finding(pair.i, pair.j, matrix, pair.inliers, seen, score(pair.inliers, seen))
 
 
 class Tester:
@@ -92,14 +121,12 @@ class Tester:
     Args:
         features: of all photos.
         descriptors: (N, BLOBS, COMPONENTS).
-        threads: pairs worked on at a time.
+        executor: judges the pairs.
     """
 
-    def __init__(self, features: Features, descriptors: Float32Array, threads: int | None) -> None:
-        self.features, self.descriptors, self.threads = features, descriptors, threads
+    def __init__(self, features: Features, descriptors: Float32Array, executor: Executor) -> None:
+        self.features, self.descriptors, self._executor = features, descriptors, executor
         self.findings: list[Finding] = []
-        self._layers = Recent(lambda index: layers(features.local[index]))
-        self._details = Recent(lambda index: detail(features.local[index]))
         self._failed: Counter[tuple[int, int]] = Counter()
         self._weak: Counter[tuple[int, int]] = Counter()
         self._seen: set[tuple[int, int]] = set()
@@ -115,20 +142,19 @@ class Tester:
             return 0
         guessed = guess(self.features, self.descriptors, i[fresh], j[fresh])
         order = [int(p) for p in np.argsort(-guessed.inliers, kind="stable") if guessed.inliers[p] >= LEAST_INLIERS]
-        pairs = [(int(i[fresh[p]]), int(j[fresh[p]]), guessed.matrix[p], int(guessed.inliers[p])) for p in order]
+        pairs = [Guessed(int(i[fresh[p]]), int(j[fresh[p]]), guessed.matrix[p], int(guessed.inliers[p])) for p in order]
         joins = 0
-        with ThreadPoolExecutor(self.threads) as pool:
-            for start in range(0, len(pairs), BATCH):
-                batch = [p for p in pairs[start : start + BATCH] if self._worth(p[0], p[1], forest)]
-                for found in pool.map(self._judge, batch):
-                    if found is None:
-                        continue
+        for start in range(0, len(pairs), BATCH):
+            batch = [pair for pair in pairs[start : start + BATCH] if self._worth(pair, forest)]
+            jobs = [batch[place : place + JOB] for place in range(0, len(batch), JOB)]
+            for found in chain.from_iterable(self._executor.map(partial(judge, self.features.local), jobs)):
+                if found is not None:
                     self.findings.append(found)
                     joins += self._settle(found, forest)
         return joins
 
-    def _worth(self, i: int, j: int, forest: Forest) -> bool:
-        a, b = self._sides(i, j, forest)
+    def _worth(self, pair: Guessed, forest: Forest) -> bool:
+        a, b = self._sides(pair.i, pair.j, forest)
         return a != b and self._failed[a, b] < TRIES
 
     def _settle(self, found: Finding, forest: Forest) -> bool:
@@ -157,16 +183,3 @@ class Tester:
                 self._seen.add(key)
                 fresh.append(place)
         return np.array(fresh, dtype=np.int64)
-
-    def _judge(self, pair: tuple[int, int, Float64Array, int]) -> Finding | None:
-        i, j, matrix, inliers = pair
-        if inliers >= SURE_INLIERS:
-            found = self._finding(i, j, matrix, inliers)
-            if found is not None and found.score > SURE_SCORE:
-                return found
-        refined, fit = refine(matrix, self._layers[i], self._layers[j])
-        return None if fit < 0 else self._finding(i, j, refined, inliers)
-
-    def _finding(self, i: int, j: int, matrix: Float64Array, inliers: int) -> Finding | None:
-        seen = evidence(matrix, self._details[i], self._details[j])
-        return None if seen is None else Finding(i, j, matrix, inliers, seen, score(inliers, seen))

@@ -5,54 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gonogo.audit.copies.find import Copies, CopyPair, Progress, find_copies
+from gonogo.audit.copies.find import Copies, CopyPair
 from gonogo.data.scan import cache_folder
 from gonogo.files import atomic_file
-from gonogo.types import Int64Array, UInt8Array
 
 # Raised when the search changes its answers.
 SEARCH_VERSION = 2
 
 
-def recall_or_find(
-    contents: Sequence[str],
-    photos: Callable[[int], UInt8Array],
-    sizes: Int64Array,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Copies:
-    """Return the copies among N photos, searching only when these very photos were not searched before.
+def recall(contents: Sequence[str], seed: int) -> Copies | None:
+    """Return the copies among N photos if these very photos were searched before.
+
+    A memo that is damaged only costs the time to search again.
 
     Args:
         contents: (N,) hashes of the photos.
-        photos: from an index to a grey photo (H, W).
-        sizes: (N, 2) heights and widths.
         seed: of the search.
-        progress: as for `find_copies`.
-
-    Raises:
-        DataError: a photo cannot be decoded.
-        MissingExtraError: as for `find_copies`.
     """
-    key = hashlib.sha256(json.dumps([SEARCH_VERSION, seed, list(contents)]).encode()).hexdigest()[:32]
-    path = cache_folder() / "copies" / f"{key}.npz"
-    found = _recall(path)
-    if found is None:
-        found = find_copies(photos, len(contents), sizes=sizes, seed=seed, progress=progress)
-        _write(path, found)
-    return found
-
-
-def _recall(path: Path) -> Copies | None:
-    """Read the memo; one that is absent or damaged only costs the time to search again."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(_place(contents, seed), allow_pickle=False) as stored:
             ij, confidence, matrix, mirrored = (
                 stored[name] for name in ("ij", "pair_confidence", "matrix", "mirrored")
             )
@@ -66,9 +42,10 @@ def _recall(path: Path) -> Copies | None:
     return Copies(pairs, groups, weakest)
 
 
-def _write(path: Path, found: Copies) -> None:
+def remember(contents: Sequence[str], seed: int, found: Copies) -> None:
+    """Keep what a search found."""
     pairs = found.pairs
-    with atomic_file(path) as temporary, temporary.open("wb") as stream:
+    with atomic_file(_place(contents, seed)) as temporary, temporary.open("wb") as stream:
         np.savez(
             stream,
             ij=np.array([(p.i, p.j) for p in pairs], dtype=np.int64).reshape(len(pairs), 2),
@@ -78,3 +55,8 @@ def _write(path: Path, found: Copies) -> None:
             groups=found.groups,
             confidence=found.confidence,
         )
+
+
+def _place(contents: Sequence[str], seed: int) -> Path:
+    key = hashlib.sha256(json.dumps([SEARCH_VERSION, seed, list(contents)]).encode()).hexdigest()[:32]
+    return cache_folder() / "copies" / f"{key}.npz"

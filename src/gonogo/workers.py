@@ -1,0 +1,44 @@
+"""An executor for many short jobs on one data set: processes where they pay for their start, threads otherwise.
+
+Steps of a fraction of a millisecond hold each other up at Python's lock, so that two threads are hardly faster than
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from gonogo.errors import MissingExtraError
+
+FEW = 800  # photos that threads are done with before processes have started
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+# glibc gives arrays of some 100 KB back at once and is handed them anew, page by page; that costs more than the work.
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 26), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
+
+
+@contextmanager
+def workers(photos: int, count: int | None = None) -> Iterator[Executor]:
+    """Yield an executor whose workers use one thread each.
+
+    What is given to processes has to be picklable, and so has what they return.
+
+    Args:
+        photos: how many there are to work on.
+        count: workers; one for each core unless given.
+
+    Raises:
+        MissingExtraError: loky is not installed.
+    """
+    try:
+        import loky
+    except ImportError as error:
+        raise MissingExtraError("loky", "train") from error
+    count = count or loky.cpu_count()
+    if count == 1 or photos < FEW:
+        with ThreadPoolExecutor(count) as threads:
+            yield threads
+        return
+    with loky.ProcessPoolExecutor(count, env=dict.fromkeys(THREADS, "1") | MEMORY) as processes:
+        yield processes
