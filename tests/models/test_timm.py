@@ -52,7 +52,7 @@ def test_features_stand_on_a_grid_whatever_the_backbone_is_made_of(backbone: str
     network = build(backbone)
     with torch.no_grad():
         features = network.body(torch.randn(2, 3, *size))
-        logits, maps = network.logits_and_maps(torch.randn(2, 3, *size))
+        logits, maps = network.head(features), network.head.maps(features)
     assert features.shape[2:] == maps.shape[2:] == grid
     assert network.head.classifier.in_features == features.shape[1]
     # What is averaged over the grid averages to the answer.

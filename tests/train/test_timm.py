@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -13,6 +14,7 @@ from gonogo.export.gauge import export_gauge
 from gonogo.gauge.gauge import Gauge
 from gonogo.models.timm import create
 from gonogo.train import transfer
+from gonogo.train.novelty import spread_of
 from gonogo.train.prepare import DataOptions
 from gonogo.train.train import TrainRequest, train
 from tests.helpers import in_process, one_error_line
@@ -46,7 +48,7 @@ def test_photos_become_a_gauge_that_answers_alike(backbone: str, size: tuple | N
 def test_features_are_computed_once(plates: Path, tmp_path: Path, empty_cache: Path, monkeypatch):
     first = train(request(plates, tmp_path, "test_resnet"))
     remembered = list((cache_folder() / "features").glob("*.safetensors"))
-    assert len(remembered) == 2  # of the training and of the validation photos
+    assert len(remembered) == 3  # for the head, of training and of validation photos; for what is unlike them, of both
     (tmp_path / "other").mkdir()
     # Photos, weights and split are the same: another threshold needs no pass over the photos.
     monkeypatch.setattr(transfer, "extract", None)
@@ -62,6 +64,19 @@ def test_features_that_a_disk_fault_cut_are_computed_again(plates: Path, tmp_pat
     (tmp_path / "other").mkdir()
     again = train(request(plates, tmp_path / "other", "test_resnet"))
     assert (again.path / "model.safetensors").read_bytes() == (first.path / "model.safetensors").read_bytes()
+
+
+def test_of_fewer_photos_than_features_the_distance_is_the_same():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(12, 30)) @ rng.normal(size=(30, 30))
+    spread = spread_of(values, np.arange(12))
+    scaled = (values - values.mean(0)) / spread.std / np.sqrt(12)
+    variances, axes = np.linalg.eigh(scaled.T @ scaled)
+    k = len(spread.variances)
+    assert 1 < k < 12
+    assert np.allclose(spread.variances, variances[::-1][:k])
+    assert np.allclose(np.abs(spread.axes @ axes[:, ::-1][:, :k]), np.eye(k), atol=1e-9)
+    assert spread.rest == pytest.approx(variances[:-k].sum())
 
 
 @pytest.mark.parametrize(
