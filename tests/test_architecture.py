@@ -15,7 +15,7 @@ from tests.helpers import REPOSITORY, SOURCE, python
 ORDER: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("types",),
-    ("registry", "config", "files", ""),  # "" is gonogo/__init__.py, which names only the version
+    ("registry", "config", "files", "workers", ""),  # "" is gonogo/__init__.py, which names only the version
     ("data",),
     ("evaluate",),
     ("audit",),

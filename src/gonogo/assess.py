@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -22,12 +22,14 @@ from gonogo.errors import DataError, UsageError, did_you_mean
 from gonogo.evaluate.decision import Decision
 from gonogo.evaluate.intervals import share
 from gonogo.evaluate.metrics import Evaluation, evaluate, why_refused
-from gonogo.files import new_folder, write_text
+from gonogo.files import check_new_file, new_folder, write_text
 from gonogo.gauge.gauge import MANIFEST_NAME, Gauge
 from gonogo.gauge.region import HeatGrid
 from gonogo.gauge.seen import Keys, are_seen, content_keys
+from gonogo.report.answered import Answered
+from gonogo.report.evaluation import write_evaluation_page
 from gonogo.report.sheet import Tile, draw_sheet, save_sheet
-from gonogo.types import Answer, Float32Array, UInt8Array
+from gonogo.types import Answer, Float32Array, Int64Array, UInt8Array
 
 if TYPE_CHECKING:
     from gonogo.train.prepare import DataOptions
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 FIGURES_NAME = "metrics.json"
 VERDICTS_NAME = "verdicts.csv"
 SHEET_NAME = "mistakes.png"
+PAGE_NAME = "evaluation.html"
 # At most so many mistakes are drawn; where there are fewer than the second number, the least certain photos follow.
 MOST_TILES, LEAST_TILES = 12, 6
 
@@ -52,6 +55,7 @@ class Subject:
         seen: which photos it was trained or tuned on.
         leaky: for test and val, the share of photos whose part also stands in another split; None if none does.
         options: how the run's data were read; None for a gauge.
+        validation: labels (M,) of the run's validation photos and what it answers to them (M, K); None for a gauge.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Subject:
     seen: Keys
     leaky: Mapping[str, Any] | None
     options: DataOptions | None = None
+    validation: tuple[Int64Array, Float32Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class Assessment:
     Attributes:
         figures: rates with intervals.
         split: which photos were asked.
-        folder: holds metrics.json, verdicts.csv and mistakes.png.
+        folder: holds metrics.json, verdicts.csv and mistakes.png; None where the page alone was asked for.
+        page: the curves and what to think of them.
         leaked: how many of the photos also stand, by bytes or part, in another split.
         refused: why nobody should use it, None where it may be used.
         leaky: why the figures are too good: for test and val of the run, the share of photos whose part also stands in
@@ -105,7 +111,8 @@ class Assessment:
 
     figures: Evaluation
     split: str
-    folder: Path
+    folder: Path | None
+    page: Path
     leaked: int
     refused: str | None
     leaky: Mapping[str, Any] | None = None
@@ -120,8 +127,9 @@ class Assessment:
             "seen_photos": self.seen,
             "leaky": self.leaky,
             "refused": self.refused,
-            "verdicts": str(self.folder / VERDICTS_NAME),
-            "mistakes": str(self.folder / SHEET_NAME),
+            "page": str(self.page),
+            "verdicts": None if self.folder is None else str(self.folder / VERDICTS_NAME),
+            "mistakes": None if self.folder is None else str(self.folder / SHEET_NAME),
         }
 
 
@@ -148,6 +156,7 @@ def open_subject(path: Path) -> Subject:
             content_keys(s.sha256 for s in manifest.samples if s.split != "test"),
             run.metrics.get("leaky"),
             run.config.options,
+            run.read_predictions(),
         )
     if (path / MANIFEST_NAME).is_file() or path.suffix == ".onnx":
         gauge = Gauge.load(path)
@@ -173,7 +182,8 @@ def assess(
         path: a run or a gauge.
         data: photos with classes; a run's own data unless given.
         split: train, val, test or all; test where the data have one, otherwise all.
-        out: folder to write; unless given, ``eval-SPLIT`` in the run, or ``NAME-eval`` here for a gauge.
+        out: folder to write, or a name ending in .html for the page alone; unless given, ``eval-SPLIT`` in the run, or
+            ``NAME-eval`` here for a gauge.
         reading: how `data` are read.
         skip_unreadable: go on without photos that cannot be decoded.
         force: replace `out`.
@@ -183,6 +193,8 @@ def assess(
         UsageError: nothing to evaluate on, or no such split.
         DataError: the photos cannot be read, do not fit, or have other classes.
     """
+    if _is_page(out):
+        check_new_file(out)
     subject = open_subject(path)
     whole, split = _choose(subject, path, data, split, reading, skip_unreadable, progress)
     manifest = whole if split == "all" else whole.select(split)
@@ -196,11 +208,52 @@ def assess(
     leaky = {**(subject.leaky or {}), **({"data": vars(share(seen, None))} if seen.any() else {})} or None
     folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
     refused = why_refused(subject.decision, answers.pred_probs)
-    result = Assessment(figures, split, folder, leaked, refused, leaky, int(seen.sum()), whole.notes)
+    page, place = (folder, None) if _is_page(out) else (folder / PAGE_NAME, folder)
+    result = Assessment(figures, split, place, page, leaked, refused, leaky, int(seen.sum()), whole.notes)
+    answered = _answered(path.name, result, subject, manifest, answers.pred_probs, groups)
+    if _is_page(out):
+        write_evaluation_page(out, answered)
+        return result
     # A folder that this command named itself is its own to replace.
     with new_folder(folder, force=force or out is None, marker=VERDICTS_NAME) as temporary:
         _write(temporary, result, subject, manifest, answers)
+        write_evaluation_page(temporary / PAGE_NAME, answered)
     return result
+
+
+def _is_page(out: Path | None) -> TypeGuard[Path]:
+    return out is not None and out.suffix.lower() == ".html"
+
+
+def _answered(
+    name: str,
+    result: Assessment,
+    subject: Subject,
+    manifest: Manifest,
+    pred_probs: Float32Array,
+    groups: Sequence[str] | None,
+) -> Answered:
+    """Return what the page is made from; what is known of leaks rests on all that the run or gauge knows."""
+    own = subject.manifest is not None and manifest.root == subject.manifest.root
+    if own and result.split in ("train", "all"):
+        leaked: int | None = sum(sample.split == "train" for sample in manifest.samples)
+    else:
+        leaked = max(result.leaked, result.seen) if own or len(subject.seen) else None
+    # A temperature fitted on the very photos that it is measured on would always look right.
+    validation = None if own and result.split in ("val", "all") else subject.validation
+    return Answered(
+        name,
+        result.split,
+        subject.decision,
+        manifest.labels,
+        pred_probs,
+        groups,
+        result.figures,
+        leaked,
+        validation,
+        result.refused,
+        result.notes,
+    )
 
 
 def _splits(manifest: Manifest) -> str:

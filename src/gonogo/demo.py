@@ -85,7 +85,7 @@ def demo(
         "verify": {"max_abs_diff": max(parity.max_abs_diff for parity in parities), "verdicts_equal": True},
         "eval": result.to_json(),
         "bench": {"device": device_name(), "rows": bench(gauge)},
-        "mistakes": str(result.folder / "mistakes.png"),
+        "mistakes": result.to_json()["mistakes"],
         "picture": str(_draw(gauge, run, out / "gauge.png")),
         "seconds": time.monotonic() - started,
     }

@@ -9,6 +9,7 @@ from gonogo.data.split import (
     leaked_photos,
     linked_groups,
     part_counts,
+    share_out,
     shared_content,
     split_manifest,
     without_split,
@@ -159,6 +160,18 @@ def test_what_folds_cannot_hold_is_refused():
         fold_manifest(manifest, 2)
     with pytest.raises(DataError, match=r"class 'bad' has 4 distinct parts to share out, expected .* each of 5 folds"):
         fold_manifest(manifest, 5)
+
+
+def test_parts_are_shared_out_whole_and_test_photos_are_left_alone():
+    views = [(label, "train", f"{label}{n // 3}", f"{label}{n}") for label in ("ok", "bad") for n in range(18)]
+    division = share_out(make_manifest([*views, ("ok", "test", "", "t")]), 2, seed=1)
+    assert division.folds is not None
+    assert division.folds[-1] == -1
+    assert [s.split for s in division.manifest.samples] == ["train"] * 36 + ["test"]
+    for first in range(0, 36, 3):
+        assert len(set(division.folds[first : first + 3])) == 1
+    assert sorted(division.folds[:18]) == [0] * 9 + [1] * 9
+    assert division.folds != share_out(make_manifest([*views, ("ok", "test", "", "t")]), 2, seed=2).folds
 
 
 def test_what_cannot_be_balanced_is_said_of_new_sides_only():

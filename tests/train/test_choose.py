@@ -14,7 +14,7 @@ from gonogo.errors import ConfigError
 from gonogo.export.gauge import export_gauge
 from gonogo.models.weights import read_weights
 from gonogo.train import cut
-from gonogo.train.choose import Candidate, Scores, mean_scores, on_front, rows_of, score_parts, take_smallest
+from gonogo.train.choose import Scores, Trial, mean_scores, on_front, rows_of, score_parts, take_smallest
 from gonogo.train.cut import choose_cut
 from gonogo.train.prepare import DataOptions
 from gonogo.train.train import TrainRequest, plan, train
@@ -89,26 +89,26 @@ def test_deals_are_averaged_part_by_part():
 # ---- the rule
 
 
-def candidate(name: str, macs: int, of_part: list[float]) -> Candidate:
+def trial(name: str, macs: int, of_part: list[float]) -> Trial:
     labels = np.arange(len(of_part)) % 2
-    return Candidate({"cut": name}, (8, 8), macs, macs, Scores(np.array(of_part), labels, "auc"))
+    return Trial({"cut": name}, (8, 8), macs, macs, Scores(np.array(of_part), labels, "auc"))
 
 
 def test_the_smallest_within_one_standard_error_of_the_best_is_taken():
-    best = candidate("best", 9, [0.9, 0.9, 1.0, 1.0, 1.0, 1.0])
-    near = candidate("near", 5, [0.9, 0.9, 1.0, 1.0, 0.9, 1.0])  # lacks .1 on one part: no more than the error
-    poor = candidate("poor", 1, [0.5, 0.6, 0.5, 0.6, 0.5, 0.6])  # lacks much on every part
+    best = trial("best", 9, [0.9, 0.9, 1.0, 1.0, 1.0, 1.0])
+    near = trial("near", 5, [0.9, 0.9, 1.0, 1.0, 0.9, 1.0])  # lacks .1 on one part: no more than the error
+    poor = trial("poor", 1, [0.5, 0.6, 0.5, 0.6, 0.5, 0.6])  # lacks much on every part
     assert take_smallest([best, near, poor]) is near
     assert take_smallest([best, poor]) is best
     # It is the difference that counts: parts that are hard for both do not excuse a loss on all of them.
-    hard = candidate("hard", 9, [0.1, 1.0, 0.4, 0.9, 0.1, 1.0])
-    same = candidate("same", 1, [0.05, 0.95, 0.35, 0.85, 0.05, 0.95])
+    hard = trial("hard", 9, [0.1, 1.0, 0.4, 0.9, 0.1, 1.0])
+    same = trial("same", 1, [0.05, 0.95, 0.35, 0.85, 0.05, 0.95])
     assert hard.scores.standard_error > hard.scores.minus(same.scores).mean
     assert take_smallest([hard, same]) is hard
 
 
 def test_the_front_holds_what_is_worth_its_cost():
-    rows = [candidate("a", 1, [0.5, 0.5]), candidate("b", 2, [0.4, 0.4]), candidate("c", 3, [0.9, 0.9])]
+    rows = [trial("a", 1, [0.5, 0.5]), trial("b", 2, [0.4, 0.4]), trial("c", 3, [0.9, 0.9])]
     assert [one.options["cut"] for one in on_front(rows)] == ["a", "c"]
     table = rows_of(rows, rows[0])
     assert [(row["chosen"], row["front"]) for row in table] == [(True, True), (False, False), (False, True)]
@@ -136,7 +136,7 @@ def request(data: Path, out: Path, weights: Path, arch_options: dict, **changes:
 
 def test_a_cut_is_chosen_reported_and_trained(synthetic: Path, weights: Path, tmp_path: Path):
     run = train(request(synthetic, tmp_path / "run", weights, {"cut": "auto"}))
-    rows = run.metrics["candidates"]
+    rows = run.metrics["tried"]
     # Six cuts, three sets of statistics, and the sizes that these photos have pixels for.
     assert {tuple(row["size"]) for row in rows} == {(64, 64), (112, 112), (120, 120)}
     assert len(rows) == 6 * 3 * 3
@@ -160,7 +160,7 @@ def test_the_test_s_photos_play_no_part_in_the_choice(synthetic: Path, weights: 
     black = replace(before.prepared, pixels=pixels)
     state = read_weights(weights)
     again = choose_cut(black, state, {"statistics": "avg"}, splits=("train", "val"), keep_size=True, seed=0)
-    assert rows_of(again.candidates, again.chosen) == before.candidates
+    assert rows_of(again.trials, again.chosen) == before.tried
 
 
 def test_of_many_photos_every_part_and_class_gives_as_many(synthetic: Path, weights: Path, tmp_path: Path, monkeypatch):
@@ -182,7 +182,7 @@ def test_a_promise_leaves_the_validation_parts_out_of_the_choice(synthetic: Path
         plan(request(synthetic, tmp_path / "run", weights, options, options=small, decision=decision))
         for decision in ({}, {"max_escape": 0.2})
     )
-    parts = [planned.candidates[0]["auc"]["n"] for planned in (free, bound)]
+    parts = [planned.tried[0]["auc"]["n"] for planned in (free, bound)]
     manifest = free.prepared.manifest
     assert parts[1] == len(set(manifest.select("train").groups))
     assert parts[0] == parts[1] + len(set(manifest.select("val").groups))
@@ -191,8 +191,8 @@ def test_a_promise_leaves_the_validation_parts_out_of_the_choice(synthetic: Path
 def test_kinds_are_chosen_by_accuracy_at_a_given_size(weights: Path, tmp_path: Path):
     data = write_kinds(tmp_path / "photos", 12)
     planned = plan(request(data, tmp_path / "run", weights, {"cut": "auto"}, options=DataOptions(size=(32,))))
-    assert {tuple(row["size"]) for row in planned.candidates} == {(32, 32)}
-    assert all(0 <= row["accuracy"]["value"] <= 1 for row in planned.candidates)
+    assert {tuple(row["size"]) for row in planned.tried} == {(32, 32)}
+    assert all(0 <= row["accuracy"]["value"] <= 1 for row in planned.tried)
 
 
 def test_stages_are_unfrozen_as_long_as_the_parts_support_it(synthetic: Path, weights: Path, tmp_path: Path):
@@ -200,7 +200,7 @@ def test_stages_are_unfrozen_as_long_as_the_parts_support_it(synthetic: Path, we
     quick = {"epochs": 1}
     options = {"cut": 3, "unfrozen": "auto"}
     run = train(request(synthetic, tmp_path / "run", weights, options, options=small, recipe=quick))
-    rows = run.metrics["candidates"]
+    rows = run.metrics["tried"]
     assert [row["unfrozen"] for row in rows] == list(range(len(rows)))
     (taken,) = [row["unfrozen"] for row in rows if row["chosen"]]
     assert taken in (len(rows) - 2, 4)  # the one before the first that was no better, or all four blocks

@@ -14,7 +14,7 @@ from gonogo.export.gauge import export_gauge
 from gonogo.gauge.gauge import Gauge
 from gonogo.models.timm import create
 from gonogo.train import transfer
-from gonogo.train.novelty import spread_of
+from gonogo.train.novelty import LEFT_WEIGHS, spread_of
 from gonogo.train.prepare import DataOptions
 from gonogo.train.train import TrainRequest, train
 from tests.helpers import in_process, one_error_line
@@ -76,7 +76,7 @@ def test_of_fewer_photos_than_features_the_distance_is_the_same():
     assert 1 < k < 12
     assert np.allclose(spread.variances, variances[::-1][:k])
     assert np.allclose(np.abs(spread.axes @ axes[:, ::-1][:, :k]), np.eye(k), atol=1e-9)
-    assert spread.rest == pytest.approx(variances[:-k].sum())
+    assert spread.rest == pytest.approx(variances[:-k].sum() / LEFT_WEIGHS)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_a_run_says_what_it_stands_on(stump_run: Run, weights: Path):
         "run.toml",
         "model.json",
         "model.safetensors",
+        "novelty.safetensors",
         "manifest.csv",
         "history.csv",
         "metrics.json",
@@ -261,7 +262,7 @@ def test_a_stump_tells_real_castings_apart_of_which_it_saw_no_copy(
     gauge = Gauge.load(tmp_path / "gauge")
     pixels = np.stack([gauge.read(test.path_of(sample)) for sample in test.samples])
     deployed = Deployed(run.load_network(), run.config.geometry, run.config.task).eval()
-    pred_probs, _ = answer(deployed, pixels)
+    pred_probs = answer(deployed, pixels)[0]
     found = np.array([gauge.inspect(photo).prob for photo in pixels])
     assert np.abs(run.decision.probs(pred_probs) - found).max() <= 1e-4
     defect = np.array([sample.label == "def_front" for sample in test.samples])

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from gonogo.cli import audit, bench, demo, evaluate, export, models, predict, split, synth, train, verify
+from gonogo.cli import audit, bench, compare, demo, evaluate, export, models, predict, split, synth, train, verify
 from gonogo.errors import GonogoError
 
 DEBUG = "--debug"
@@ -30,6 +30,7 @@ for name, module in (
     ("split", split),
     ("train", train),
     ("eval", evaluate),
+    ("compare", compare),
     ("export", export),
     ("verify", verify),
     ("predict", predict),

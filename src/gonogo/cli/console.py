@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from gonogo.train.compare import Job
     from gonogo.train.loop import Step
 
 # Work shorter than this needs no bar.
@@ -106,6 +107,18 @@ class Console:
         elif self._errors.is_terminal:
             text = f"epoch {step.epoch}/{step.epochs}  {step.images_per_second:,.0f} images/s  {_clock(left)} left"
             self._show(text, done, step.epochs * step.photos_per_epoch)
+
+    def job(self, job: Job) -> None:
+        """Print a line for one of many trainings that has ended."""
+        self._close_bar()
+        took = f"{job.seconds:.1f} s" if job.seconds > 0 else "taken from the folder"
+        self._errors.print(f"{job.done}/{job.total}  {job.name}: {took}", markup=False)
+
+    def within_job(self, step: Step) -> None:
+        """Show on a terminal how far one of many trainings is."""
+        if self._errors.is_terminal and step.row is None:
+            done = (step.epoch - 1) * step.photos_per_epoch + step.photos
+            self._show(f"epoch {step.epoch}/{step.epochs}", done, step.epochs * step.photos_per_epoch)
 
     def _show(self, text: str, done: int, total: int) -> None:
         from rich.progress import BarColumn, Progress, TextColumn

@@ -28,7 +28,9 @@ def run(
     subject: Annotated[Path, typer.Argument(help="A run, or a gauge.")],
     data: Annotated[Path | None, typer.Argument(help="Photos with classes; a run's own unless given.")] = None,
     split: Annotated[str | None, typer.Option(help="train, val, test or all.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write; a name ending in .html for the page alone.")
+    ] = None,
     format_: FormatName = None,
     task: TaskOption = None,
     mixed: MixedOrAsTrained = None,
@@ -38,7 +40,7 @@ def run(
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate a run or a gauge; draw its worst mistakes. Other photos are read as the run's own, unless said."""
+    """Evaluate a run or a gauge; draw its curves and worst mistakes. Other photos are read as the run's own were."""
     check_choice(task, "--task", ("binary", "class"))
     check_choice(mixed, "--mixed", MIXED)
     try:
@@ -70,8 +72,9 @@ def run(
                 )
             show_figures(console, document, f"{subject} on {result.figures.n} photos ({result.split})")
             show_promise(console, document)
-            console.line(f"verdicts: {document['verdicts']}")
-            console.line(f"mistakes: {document['mistakes']}")
+            for name in ("page", "verdicts", "mistakes"):
+                if document[name] is not None:
+                    console.line(f"{name + ':':9} {document[name]}")
             console.result(document)
             if result.refused:
                 raise BarNotMetError(result.refused)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from gonogo.cli.console import Console, leaky_mark, percent, show_promise
 from gonogo.cli.options import (
-    MIXED,
     AsJson,
     Data,
     DryRun,
@@ -26,16 +25,43 @@ from gonogo.cli.options import (
     key_values,
     missing_train_extra,
 )
+from gonogo.cli.training import (
+    BatchSize,
+    BitDepth,
+    Colour,
+    Confidence,
+    CostEscape,
+    CostOverkill,
+    CostReview,
+    Crop,
+    Device,
+    Epochs,
+    Good,
+    LearningRate,
+    MaxEscape,
+    MaxOverkill,
+    Prevalence,
+    RecipeFile,
+    Reduce,
+    Seed,
+    Set,
+    Size,
+    Threads,
+    WeightsFile,
+    With,
+    data_options,
+    given,
+    recipe_values,
+    weights_source,
+)
 
 
 def run(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")] = Path("run"),
     arch: Annotated[str, typer.Option(help="Architecture; 'gonogo models' lists them.")] = "taper",
-    with_: Annotated[
-        list[str] | None, typer.Option("--with", help="Architecture option, such as widths=16,16,8; may be repeated.")
-    ] = None,
-    good: Annotated[str | None, typer.Option(help="Name of the good class; 'none' to sort into kinds.")] = None,
+    with_: With = None,
+    good: Good = None,
     format_: FormatName = None,
     task: TaskOption = None,
     mixed: Mixed = "refuse",
@@ -47,49 +73,39 @@ def run(
     allow_leaks: Annotated[
         bool, typer.Option("--allow-leaks", help="Keep a split that leaks; every figure is then marked as leaky.")
     ] = False,
-    crop: Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")] = None,
-    reduce: Annotated[int | None, typer.Option(help="Area reduction by this whole number.")] = None,
-    size: Annotated[
-        str | None, typer.Option(help="Resize to these pixels: 112 for the shorter side, or 112x280.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Pretrained weights, PyTorch or safetensors; 'hub' fetches the published ones.")
-    ] = None,
+    crop: Crop = None,
+    reduce: Reduce = None,
+    size: Size = None,
+    weights: WeightsFile = None,
     cut: Annotated[
         str | None, typer.Option(help="Last block of a stump; 'auto' lets the parts choose it, its size and pooling.")
     ] = None,
     unfreeze: Annotated[
         str | None, typer.Option(help="Last stages of pretrained weights that learn; 'auto' as many as parts support.")
     ] = None,
-    colour: Annotated[str | None, typer.Option(help="What the network sees: grey or rgb.")] = None,
-    bit_depth: Annotated[int, typer.Option(help="Bits of the camera, for photos of more than 8.")] = 8,
+    colour: Colour = None,
+    bit_depth: BitDepth = 8,
     val: Annotated[float, typer.Option(help="Share of the photos for validation.")] = 0.2,
     test: Annotated[float, typer.Option(help="Share for test, where the data name none.")] = 0.2,
-    max_escape: Annotated[
-        str | None, typer.Option(help="Defective parts called go, at most, such as 1%; guaranteed, or exit 1.")
-    ] = None,
-    max_overkill: Annotated[
-        str | None, typer.Option(help="Good parts called no-go, at most; what lies between goes to review.")
-    ] = None,
-    confidence: Annotated[str | None, typer.Option(help="Of the guarantee; 95%.")] = None,
-    cost_escape: Annotated[str | None, typer.Option(help="Of a defect called go, to choose the threshold by.")] = None,
-    cost_overkill: Annotated[str | None, typer.Option(help="Of a good part called no-go.")] = None,
-    cost_review: Annotated[str | None, typer.Option(help="Of a photo sent to review.")] = None,
-    prevalence: Annotated[str | None, typer.Option(help="Share of defects on the line, to weigh costs.")] = None,
+    max_escape: MaxEscape = None,
+    max_overkill: MaxOverkill = None,
+    confidence: Confidence = None,
+    cost_escape: CostEscape = None,
+    cost_overkill: CostOverkill = None,
+    cost_review: CostReview = None,
+    prevalence: Prevalence = None,
     best_f1: Annotated[bool, typer.Option("--best-f1", help="Choose the threshold by F1.")] = False,
-    recipe: Annotated[Path | None, typer.Option(help="Recipe file, TOML.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Recipe value, such as rotate_degrees=10; may be repeated.")
-    ] = None,
+    recipe: RecipeFile = None,
+    set_: Set = None,
     imbalance: Annotated[
         str | None, typer.Option(help="undersample, oversample, class-weights, focal or logit-adjustment.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training photos.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Photos a step.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order, augmentation and split.")] = None,
-    threads: Annotated[int | None, typer.Option(help="PyTorch threads; 1 is best for tiny networks.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    seed: Seed = None,
+    threads: Threads = None,
+    device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     force: Force = False,
     skip_unreadable: SkipUnreadable = False,
@@ -97,17 +113,13 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train a network on a folder of photos."""
-    from gonogo.config import read_toml, toml_text
-    from gonogo.data.geometry import parse_crop, parse_size
+    from gonogo.config import toml_text
     from gonogo.errors import BarNotMetError
 
-    check_choice(colour, "--colour", ("grey", "rgb"))
     check_choice(device, "--device", ("auto", "cpu", "cuda"))
-    check_choice(task, "--task", ("binary", "class"))
-    check_choice(mixed, "--mixed", MIXED)
-    flags = _given(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, threads=threads, imbalance=imbalance)
-    values = {**(read_toml(recipe) if recipe else {}), **key_values(set_ or [], "--set"), **flags}
-    decision = _given(
+    flags = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "threads": threads}
+    values = recipe_values(recipe, set_, {**flags, "imbalance": imbalance})
+    decision = given(
         max_escape=max_escape,
         max_overkill=max_overkill,
         confidence=confidence,
@@ -118,32 +130,31 @@ def run(
         best_f1=best_f1 or None,
     )
     try:
-        from gonogo.train.prepare import DataOptions
         from gonogo.train.train import TrainRequest, plan, train
     except ImportError as error:
         raise missing_train_extra(error) from error
-    options = DataOptions(
+    options = data_options(
         good=good,
         group_by=group_by,
-        groups=None if groups is None else str(groups),
+        groups=groups,
         find_copies=find_copies,
-        photos=None if photos is None else str(photos),
+        photos=photos,
         resplit=resplit,
         allow_leaks=allow_leaks,
-        crop=parse_crop(crop) if crop else None,
+        crop=crop,
         reduce=reduce,
-        colour=colour,  # type: ignore[arg-type]  # checked above
+        colour=colour,
         bit_depth=bit_depth,
         val=val,
         test=test,
         skip_unreadable=skip_unreadable,
         format=format_,
-        task=task,  # type: ignore[arg-type]  # checked above
-        mixed=mixed,  # type: ignore[arg-type]  # checked above
-        size=parse_size(size) if size else None,
+        task=task,
+        mixed=mixed,
+        size=size,
     )
-    source: Path | Literal["hub"] | None = "hub" if weights == "hub" else Path(weights) if weights else None
-    changes = {**key_values(with_ or [], "--with"), **_given(cut=cut, unfrozen=unfreeze)}
+    changes = {**key_values(with_ or [], "--with"), **given(cut=cut, unfrozen=unfreeze)}
+    source = weights_source(weights)
     request = TrainRequest(data, out, arch, changes, values, options, decision, device, resume, force, source)
     with Console(as_json) as console:
         if dry_run:
@@ -158,17 +169,12 @@ def run(
             raise BarNotMetError(unmet)
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _show_candidates(console: Console, candidates: list[dict[str, Any]]) -> None:
+def _show_trials(console: Console, tried: list[dict[str, Any]]) -> None:
     """Print what was tried for options that were left to the parts: what was taken, and what is worth its cost."""
-    cuts = [row for row in candidates if "cut" in row and (row["front"] or row["chosen"])]
+    cuts = [row for row in tried if "cut" in row and (row["front"] or row["chosen"])]
     rule = "taken: the smallest that lacks no more than one standard error, part by part, of the best"
     _show_tried(console, sorted(cuts, key=lambda row: int(row["macs"])), ("cut", "statistics"), rule)
-    stages = [row for row in candidates if "unfrozen" in row]
+    stages = [row for row in tried if "unfrozen" in row]
     rule = "taken: as many stages as each are better than one less by more than one standard error, part by part"
     _show_tried(console, stages, ("unfrozen",), rule)
 
@@ -200,7 +206,7 @@ def _words(value: Any) -> str:
 
 def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
     figures = metrics["val"]
-    _show_candidates(console, metrics["candidates"])
+    _show_trials(console, metrics["tried"])
     mark = leaky_mark(metrics)
     how = (
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']}" if metrics["epochs"] else "its head fitted at once"
@@ -229,7 +235,7 @@ def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
         "macs",
         "images_per_second",
         "val",
-        "candidates",
+        "tried",
         "refused",
         "unmet",
     )

@@ -139,7 +139,7 @@ def split_manifest(
             for place in group:
                 splits[place] = names[number]
         unbalanced = find_unbalanced(found.counts, side, wanted, names, manifest.classes)
-    result = _with_splits(manifest, splits)
+    result = with_splits(manifest, splits)
     _check(result, numbers)
     return Division(result, None, unbalanced)
 
@@ -162,8 +162,28 @@ def fold_manifest(manifest: Manifest, folds: int, *, seed: int = 0) -> Division:
     least = LEAST_FOLDS - any(kept)
     if folds < least:
         raise UsageError(f"found --folds {folds}, expected {least} or more: one each for test, val and train in turn")
-    numbers = linked_groups(manifest)
-    found = _Groups.of(manifest, numbers, [place for place, is_test in enumerate(kept) if not is_test], seed)
+    division = share_out(manifest, folds, seed=seed)
+    assert division.folds is not None
+    turns = ("val",) if any(kept) else ("test", "val")
+    splits = ["test" if fold < 0 else turns[fold] if fold < len(turns) else "train" for fold in division.folds]
+    result = with_splits(manifest, splits)
+    _check(result, linked_groups(manifest))
+    return replace(division, manifest=result)
+
+
+def share_out(manifest: Manifest, folds: int, *, seed: int = 0) -> Division:
+    """Give every sample a fold and leave its split as it is; test photos have none.
+
+    Args:
+        manifest: the samples.
+        folds: 2 or more.
+        seed: which groups go where; the order of the samples plays no part.
+
+    Raises:
+        DataError: a class has fewer parts than there are folds.
+    """
+    places = [place for place, sample in enumerate(manifest.samples) if sample.split != "test"]
+    found = _Groups.of(manifest, linked_groups(manifest), places, seed)
     parts = (found.counts > 0).sum(axis=0)
     few = int(np.argmin(parts))
     if parts[few] < folds:
@@ -171,20 +191,18 @@ def fold_manifest(manifest: Manifest, folds: int, *, seed: int = 0) -> Division:
             f"class '{manifest.classes[few]}' has {_count(int(parts[few]))} to share out, expected at least one for "
             f"each of {folds} folds: photograph more different parts, or give fewer --folds"
         )
-    side = divide(found.counts, [1 / folds] * folds)
-    turns = ("val",) if any(kept) else ("test", "val")
-    fold_of, splits = [-1] * len(manifest), ["test"] * len(manifest)
+    wanted = [1 / folds] * folds
+    side = divide(found.counts, wanted)
+    fold_of = [-1] * len(manifest)
     for group, number in zip(found.members, side.tolist(), strict=True):
         for place in group:
-            fold_of[place], splits[place] = number, turns[number] if number < len(turns) else "train"
-    result = _with_splits(manifest, splits)
-    _check(result, numbers)
+            fold_of[place] = number
     names = [f"fold {number}" for number in range(folds)]
-    unbalanced = find_unbalanced(found.counts, side, [1 / folds] * folds, names, manifest.classes)
-    return Division(result, tuple(fold_of), unbalanced)
+    return Division(manifest, tuple(fold_of), find_unbalanced(found.counts, side, wanted, names, manifest.classes))
 
 
-def _with_splits(manifest: Manifest, splits: Sequence[str]) -> Manifest:
+def with_splits(manifest: Manifest, splits: Sequence[str]) -> Manifest:
+    """Return the samples with these splits, (N,) names."""
     samples = tuple(replace(s, split=split) for s, split in zip(manifest.samples, splits, strict=True))
     return replace(manifest, samples=samples)
 
@@ -192,8 +210,8 @@ def _with_splits(manifest: Manifest, splits: Sequence[str]) -> Manifest:
 def without_split(manifest: Manifest, *, keep_test: bool = False) -> Manifest:
     """Return the samples with their split forgotten; beside a test set that is kept, all others are train."""
     if keep_test and any(sample.split == "test" for sample in manifest.samples):
-        return _with_splits(manifest, [s.split if s.split == "test" else "train" for s in manifest.samples])
-    return _with_splits(manifest, [""] * len(manifest))
+        return with_splits(manifest, [s.split if s.split == "test" else "train" for s in manifest.samples])
+    return with_splits(manifest, [""] * len(manifest))
 
 
 def _check(manifest: Manifest, numbers: Sequence[int]) -> None:

@@ -32,7 +32,7 @@ class Spread:
         std: (F,), above 0.
         axes: (k, F) orthonormal, of standardised features.
         variances: (k,) along the axes.
-        rest: the sum of the variances across all other directions.
+        rest: what the squared length in all other directions counts by: a share of the variances there.
     """
 
     mean: Float64Array

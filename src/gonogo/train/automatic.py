@@ -73,7 +73,7 @@ def choose_options(
         choice = choose_cut(
             prepared, tensors, given, splits=left.splits, keep_size=left.keep_size, seed=left.recipe.seed, note=note
         )
-        prepared, rows = choice.prepared, rows_of(choice.candidates, choice.chosen)
+        prepared, rows = choice.prepared, rows_of(choice.trials, choice.chosen)
         spec = make_spec(spec.arch, spec.num_classes, spec.in_channels, choice.options)
     if left.options.get("unfrozen") == AUTO:
         tried, taken = choose_unfrozen(prepared, spec, tensors, left.recipe, left.device, note)

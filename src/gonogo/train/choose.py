@@ -1,7 +1,7 @@
 """Which of several networks the parts support: all are scored on parts held out, the smallest within noise is taken.
 
 The one-standard-error rule of Breiman et al., "Classification and Regression Trees" (1984), on paired differences:
-every candidate answers for the same parts, so what makes a part hard for all of them cancels.
+every trial answers for the same parts, so what makes a part hard for all of them cancels.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def mean_scores(deals: Sequence[Scores]) -> Scores:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Trial:
     """A network that could be taken, and how it did.
 
     Attributes:
@@ -130,27 +130,27 @@ class Candidate:
         }
 
 
-def take_smallest(candidates: Sequence[Candidate]) -> Candidate:
-    """Return the candidate with the fewest multiply-adds that the parts cannot tell from the best one.
+def take_smallest(trials: Sequence[Trial]) -> Trial:
+    """Return the trial with the fewest multiply-adds that the parts cannot tell from the best one.
 
     That is one whose score lacks no more than one standard error of the difference between both.
     """
-    best = max(candidates, key=lambda candidate: candidate.scores.mean)
-    gaps = [(candidate, best.scores.minus(candidate.scores)) for candidate in candidates]
-    within = [candidate for candidate, gap in gaps if candidate is best or gap.mean <= gap.standard_error]
-    return min(within, key=lambda candidate: (candidate.macs, candidate.params))
+    best = max(trials, key=lambda trial: trial.scores.mean)
+    gaps = [(trial, best.scores.minus(trial.scores)) for trial in trials]
+    within = [trial for trial, gap in gaps if trial is best or gap.mean <= gap.standard_error]
+    return min(within, key=lambda trial: (trial.macs, trial.params))
 
 
-def on_front(candidates: Sequence[Candidate]) -> list[Candidate]:
+def on_front(trials: Sequence[Trial]) -> list[Trial]:
     """Return those than which no smaller one does as well, the smallest first."""
-    front: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda candidate: (candidate.macs, candidate.params)):
-        if not front or candidate.scores.mean > front[-1].scores.mean:
-            front.append(candidate)
+    front: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: (trial.macs, trial.params)):
+        if not front or trial.scores.mean > front[-1].scores.mean:
+            front.append(trial)
     return front
 
 
-def rows_of(candidates: Sequence[Candidate], chosen: Candidate) -> list[dict[str, Any]]:
-    """Return the figures of all candidates as JSON: which one was taken, and which no smaller one does as well as."""
-    front = on_front(candidates)
-    return [{**one.row(), "chosen": one is chosen, "front": one in front} for one in candidates]
+def rows_of(trials: Sequence[Trial], chosen: Trial) -> list[dict[str, Any]]:
+    """Return the figures of all trials as JSON: which one was taken, and which no smaller one does as well as."""
+    front = on_front(trials)
+    return [{**one.row(), "chosen": one is chosen, "front": one in front} for one in trials]

@@ -17,7 +17,7 @@ from gonogo.models.architecture import count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.layers.statistics_head import STATISTICS
 from gonogo.models.stump import Stump
-from gonogo.train.choose import Candidate, Scores, mean_scores, score_parts, take_smallest
+from gonogo.train.choose import Scores, Trial, mean_scores, score_parts, take_smallest
 from gonogo.train.features import Features, extract
 from gonogo.train.head import DEFAULT_STRENGTH, Examples, deal_folds, fit_head
 from gonogo.train.loader import Loader
@@ -42,14 +42,14 @@ class Choice:
     Attributes:
         options: of the architecture.
         prepared: the photos at the chosen size.
-        candidates: all that were tried, the chosen one among them.
+        trials: all that were tried, the chosen one among them.
         chosen: the one taken.
     """
 
     options: dict[str, Any]
     prepared: Prepared
-    candidates: list[Candidate]
-    chosen: Candidate
+    trials: list[Trial]
+    chosen: Trial
 
 
 def choose_cut(
@@ -83,13 +83,13 @@ def choose_cut(
         raise UsageError("--cut auto holds parts out, and a class has one part alone; give --cut 7, or more parts")
     short = min(prepared.geometry.region[2:])
     sides = [side for side in SIDES if side < short] + ([short] if short <= SIDES[-1] else [])
-    tried: list[Candidate] = []
+    tried: list[Trial] = []
     for sized in [seen] if keep_size else (at_short_side(seen, side) for side in sides):
-        candidates = _try_size(sized, folds, tensors, options)
-        tried += candidates
+        trials = _try_size(sized, folds, tensors, options)
+        tried += trials
         if note is not None:
             height, width = sized.geometry.input_size
-            note(f"{width}x{height} pixels: {len(candidates)} stumps tried on parts held out of {len(labels)} photos")
+            note(f"{width}x{height} pixels: {len(trials)} stumps tried on parts held out of {len(labels)} photos")
     chosen = take_smallest(tried)
     sized = prepared if keep_size else at_short_side(prepared, min(chosen.size))
     return Choice({**options, **chosen.options}, sized, tried, chosen)
@@ -122,7 +122,7 @@ def _turns(rows: Int64Array, kinds: Sequence[Hashable]) -> dict[int, int]:
 
 def _try_size(
     sized: Prepared, folds: Sequence[Int64Array], tensors: Mapping[str, Tensor], options: Mapping[str, Any]
-) -> list[Candidate]:
+) -> list[Trial]:
     """Score every cut and set of statistics at one size, from one pass over the photos."""
     geometry = sized.geometry
     classes, channels = len(sized.task.classes), geometry.network_channels
@@ -146,7 +146,7 @@ def _try_size(
             params = count_parameters(stump)[0] + count_frozen(stump)
             macs = count_macs(stump, channels, geometry.input_size)
             scores = _held_out(features.only(statistics), labels, sized.manifest.groups, folds)
-            found.append(Candidate(changes, geometry.input_size, params, macs, scores))
+            found.append(Trial(changes, geometry.input_size, params, macs, scores))
     return found
 
 

@@ -17,7 +17,8 @@ from gonogo.train.prepare import Prepared
 from gonogo.types import Float64Array, Int64Array, Rate
 
 SPLITS_USED = ("train", "val")
-EXPLAINED = 0.8  # of the variance, by directions with a variance of their own
+EXPLAINED = 0.85  # of the variance, by directions with a variance of their own
+LEFT_WEIGHS = 2.0  # what lies outside of them tells more
 HELD_BACK = 0.01  # of the photos of parts held out may lie beyond the limit
 FOLDS = 5
 LEAST_PARTS = 10
@@ -63,13 +64,20 @@ def fit_novelty(network: Network, prepared: Prepared, seed: int, device: torch.d
     count = int(parts.max()) + 1
     if count < LEAST_PARTS:
         return None
+    distances = held_out_distances(values, parts, seed)
+    limit = float(np.quantile(distances, 1 - HELD_BACK, method="higher"))
+    novelty = Novelty.of(spread_of(values, parts), limit)
+    return Fitted(novelty, share(distances > limit, groups), count, distances / limit)
+
+
+def held_out_distances(values: Float64Array, parts: Int64Array, seed: int) -> Float64Array:
+    """Return (N,) distances of features (N, F), each from a spread that was fitted without its part (N,) and others."""
+    count = int(parts.max()) + 1
     fold = (np.random.default_rng(seed).permutation(count) % FOLDS)[parts]
     distances = np.zeros(len(values))
     for k in range(FOLDS):
         distances[fold == k] = distance(spread_of(values[fold != k], parts[fold != k]), values[fold == k])
-    limit = float(np.quantile(distances, 1 - HELD_BACK, method="higher"))
-    novelty = Novelty.of(spread_of(values, parts), limit)
-    return Fitted(novelty, share(distances > limit, groups), count, distances / limit)
+    return distances
 
 
 def watched_features(network: Network, prepared: Prepared, device: torch.device) -> tuple[Float64Array, list[str]]:
@@ -103,7 +111,9 @@ def spread_of(values: Float64Array, parts: Int64Array) -> Spread:
     variances, axes = _principal(scaled)
     total = variances.sum()
     k = int(np.searchsorted(np.cumsum(variances), EXPLAINED * total)) + 1
-    return Spread(mean, std, axes[:k], variances[:k], max(float(variances[k:].sum()), 1e-6 * float(total)))
+    return Spread(
+        mean, std, axes[:k], variances[:k], max(float(variances[k:].sum()), 1e-6 * float(total)) / LEFT_WEIGHS
+    )
 
 
 def _principal(scaled: Float64Array) -> tuple[Float64Array, Float64Array]:

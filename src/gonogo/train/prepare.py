@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from gonogo.data.geometry import Colour, Geometry
 from gonogo.data.groups import group_by
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import Scan, scan
-from gonogo.data.split import Division, linked_groups, split_manifest, without_split
+from gonogo.data.split import Division, linked_groups, share_out, split_manifest, with_splits, without_split
 from gonogo.data.task import Task, resolve_task
 from gonogo.errors import DataError, UsageError
 from gonogo.splitting import TEST, VAL, Progress, describe_leaks, leaky_shares, link_parts, refuse_leaks
@@ -129,6 +129,34 @@ def prepare(
         UsageError: the options do not fit the photos.
         MissingExtraError: a library that the search for copies needs is not installed.
     """
+    read = read_photos(data, options, default_colour=default_colour, progress=progress)
+    division, leaky = _split(read.linked, read.named, data, options, seed)
+    return _reduced(read, division, leaky, progress)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """A data set that was read, its parts found and its geometry chosen, but not split.
+
+    Attributes:
+        scanned: the photos.
+        named: them, those of one part joined where it is named.
+        linked: them, those of one part joined.
+        task: the question.
+        geometry: without mean and std.
+    """
+
+    scanned: Scan
+    named: Manifest
+    linked: Manifest
+    task: Task
+    geometry: Geometry
+
+
+def read_photos(
+    data: Path, options: DataOptions, *, default_colour: Colour | None = None, progress: Progress | None = None
+) -> Photos:
+    """Read, scan, find parts and choose the geometry; arguments and errors as for `prepare`."""
     if options.resplit and options.allow_leaks:
         raise UsageError("--resplit makes a new split and --allow-leaks keeps the one given; leave one of them out")
     manifest = read_dataset(data, options.format, options.reading)
@@ -139,12 +167,54 @@ def prepare(
     geometry = choose_geometry(scanned, options, default_colour)
     named = link_parts(scanned, groups=None if options.groups is None else Path(options.groups), find_copies=False)
     linked = link_parts(named, find_copies=options.find_copies, progress=progress)
-    division, leaky = _split(linked.manifest, named.manifest, data, options, seed)
+    return Photos(scanned, named.manifest, linked.manifest, task, geometry)
+
+
+def prepare_folds(
+    data: Path,
+    options: DataOptions,
+    folds: int,
+    seeds: Sequence[int],
+    *,
+    default_colour: Colour | None = None,
+    progress: Progress | None = None,
+) -> tuple[Prepared, Int64Array]:
+    """Read, scan, share out whole parts and reduce; arguments and errors as for `prepare`, and more.
+
+    Args:
+        data: a folder or a manifest file.
+        options: what the user said.
+        folds: 2 or more.
+        seeds: one for each round.
+        default_colour: what the architectures were made for.
+        progress: called with what is done, how much of it, and of how much.
+
+    Returns:
+        The photos without those of the test set that the data came with, which stays untouched unless the options make
+        a new split, all of them "train"; and (R, N) the fold of each photo in each round.
+
+    Raises:
+        DataError: a class has fewer parts than there are folds.
+    """
+    read = read_photos(data, options, default_colour=default_colour, progress=progress)
+    tested = [sample.split == "test" and not options.resplit for sample in read.linked.samples]
+    manifest = read.linked.keep([not test for test in tested])
+    manifest = with_splits(manifest, ["train"] * len(manifest))
+    divisions = [share_out(manifest, folds, seed=seed) for seed in seeds]
+    rounds = np.array([division.folds for division in divisions], dtype=np.int64)
+    prepared = _reduced(read, replace(divisions[0], manifest=manifest), {}, progress)
+    if any(tested):
+        note = f"the {sum(tested):,} photos of the test set play no part; --resplit takes them too"
+        prepared = replace(prepared, notes=(*prepared.notes, note))
+    return prepared, rounds
+
+
+def _reduced(read: Photos, division: Division, leaky: dict[str, Rate], progress: Progress | None) -> Prepared:
     manifest = division.manifest
-    pixels = reduced_pixels(manifest, geometry, progress=_named(progress, "reducing"))
-    notes = _notes(scanned, division, task, geometry)
-    prepared = Prepared(manifest, task, geometry, pixels, notes, leaky)
-    return replace(prepared, geometry=statistics(pixels, prepared.rows("train"), geometry))
+    pixels = reduced_pixels(manifest, read.geometry, progress=_named(progress, "reducing"))
+    notes = _notes(read.scanned, division, read.task, read.geometry)
+    prepared = Prepared(manifest, read.task, read.geometry, pixels, notes, leaky)
+    return replace(prepared, geometry=statistics(pixels, prepared.rows("train"), read.geometry))
 
 
 def _split(

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
@@ -28,9 +29,10 @@ from gonogo.models.novelty import Novelty
 from gonogo.train.checkpoint import load_tensors, save_tensors
 from gonogo.train.prepare import DataOptions
 from gonogo.train.recipe import Recipe
-from gonogo.types import Float32Array
+from gonogo.types import Float32Array, Int64Array
 
 RUN_SCHEMA = 1
+PREDICTIONS_NAME = "predictions.parquet"
 
 
 @dataclass(frozen=True)
@@ -222,11 +224,26 @@ class Run:
         """Write ``metrics.json``, which marks the run as finished."""
         write_text(self.path / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
+    def read_predictions(self) -> tuple[Int64Array, Float32Array]:
+        """Return what was answered to the validation photos: (M,) class numbers and (M, K) probabilities.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        path, classes = self.path / PREDICTIONS_NAME, self.config.task.classes
+        try:
+            columns = pq.read_table(path).to_pydict()
+            labels = np.array([classes.index(label) for label in columns["label"]], dtype=np.int64)
+            pred_probs = np.array([columns[f"prob_{name}"] for name in classes], dtype=np.float32).T
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise RunError(f"{path} cannot be read ({error}); train again") from error
+        return labels, pred_probs
+
     def write_predictions(self, manifest: Manifest, pred_probs: Float32Array) -> None:
         """Write ``predictions.parquet``: path, label, split and the probability of each class."""
         columns: dict[str, Any] = {
             name: [getattr(s, name) for s in manifest.samples] for name in ("path", "label", "split", "group")
         }
         columns |= {f"prob_{name}": pred_probs[:, k] for k, name in enumerate(manifest.classes)}
-        with atomic_file(self.path / "predictions.parquet") as temporary:
+        with atomic_file(self.path / PREDICTIONS_NAME) as temporary:
             pq.write_table(pa.table(columns), temporary)

@@ -24,6 +24,7 @@ from gonogo.models.architecture import ModelSpec, Network, count_frozen, count_p
 from gonogo.models.cost import count_macs
 from gonogo.splitting import Progress
 from gonogo.train.automatic import Left, choose_options, without_automatic
+from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
 from gonogo.train.loader import Loader
@@ -36,11 +37,13 @@ from gonogo.train.transfer import (
     WeightsSource,
     examples_of,
     fit_network,
+    is_frozen,
     predict_examples,
     put_weights,
     read_pretrained,
     with_levels,
 )
+from gonogo.types import Float32Array
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,14 @@ class Plan:
         config: what ``run.toml`` will hold.
         prepared: the photos.
         network: with its fresh weights.
-        candidates: what was tried for options that were left to validation, as JSON.
+        tried: what was tried for options that were left to validation, as JSON.
         reject_unknown: fit what sends photos unlike everything in training to review.
     """
 
     config: RunConfig
     prepared: Prepared
     network: Network
-    candidates: list[dict[str, Any]]
+    tried: list[dict[str, Any]]
     reject_unknown: bool
 
 
@@ -112,7 +115,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     recipe = resolve_recipe(architecture.recipe, request.recipe)
     policy = policy_from(**request.decision)
     if isinstance(policy, MaxEscape):
-        recipe = _fixed_epoch(recipe, request.recipe)
+        recipe = fixed_epoch(recipe, request.recipe, "--max-escape")
     weights = read_pretrained(request.arch, request.weights, options)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
@@ -125,12 +128,12 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
             note(line)
     spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, options)
     prepared = with_levels(prepared, spec)
-    candidates: list[dict[str, Any]] = []
+    tried: list[dict[str, Any]] = []
     if len(options) < len(request.arch_options):
         # A promise is made on the validation parts: then nothing is chosen on them.
         splits = ("train",) if isinstance(policy, MaxEscape) else ("train", "val")
         left = Left(request.arch_options, splits, request.options.fixes_size, recipe, request.device)
-        spec, prepared, candidates = choose_options(left, prepared, spec, weights.tensors, note)
+        spec, prepared, tried = choose_options(left, prepared, spec, weights.tensors, note)
     config = RunConfig(
         data=str(request.data),
         fingerprint=prepared.manifest.fingerprint,
@@ -146,7 +149,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     torch.manual_seed(recipe.seed)
     network = build_checked(spec, prepared.geometry)
     put_weights(network, spec, weights.tensors)
-    return Plan(config, prepared, network, candidates, request.reject_unknown)
+    return Plan(config, prepared, network, tried, request.reject_unknown)
 
 
 def train(
@@ -185,16 +188,21 @@ def train(
     return run
 
 
-def _fixed_epoch(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
-    """Keep the last epoch: an epoch picked on the validation parts would break the promise made on them.
+def fixed_epoch(recipe: Recipe, given: Mapping[str, Any], what: str) -> Recipe:
+    """Keep the last epoch: one picked on the parts held out would look better on them than it is.
+
+    Args:
+        recipe: to be changed.
+        given: what the user said of it.
+        what: needs it, for the message.
 
     Raises:
         UsageError: the recipe asks for the best epoch in so many words.
     """
     if given.get("keep", "last") != "last" or int(given.get("patience", 0)):
         raise UsageError(
-            "--max-escape needs an epoch that is fixed beforehand, found keep=best or patience in the recipe: a "
-            "promise does not hold for an epoch picked on the same parts; leave both out"
+            f"{what} needs an epoch that is fixed beforehand, found keep=best or patience in the recipe: on the parts "
+            "that picked an epoch, its figures are too good and no promise holds; leave both out"
         )
     return replace(recipe, keep="last", patience=0)
 
@@ -259,24 +267,57 @@ def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
     return network
 
 
+def learn(
+    network: Network,
+    prepared: Prepared,
+    recipe: Recipe,
+    fabric: Fabric,
+    checkpoint: Path,
+    pretrained: bool = False,
+    report: Callable[[Step], None] | None = None,
+) -> Learning:
+    """Train a network on the photos of train; where its body is learnt already, fit its head, then what is unfrozen.
+
+    Args:
+        network: with its fresh or pretrained weights.
+        prepared: the photos; those of val choose the epoch where the recipe keeps the best one, otherwise nothing.
+        recipe: how.
+        fabric: device and precision.
+        checkpoint: where the state goes after each epoch; the training goes on from it if it is there.
+        pretrained: the body is learnt already.
+        report: called after each batch and epoch.
+
+    Raises:
+        BarNotMetError: the loss left the numbers.
+    """
+    if pretrained:
+        fitted = fit_network(network, prepared, recipe.seed, fabric.device)
+        if is_frozen(network):
+            return fitted
+    train, val = (_loader(prepared, split, fabric) for split in ("train", "val"))
+    return Trainer(network, recipe, train, val, fabric, checkpoint, report).fit()
+
+
+def answers(network: Network, prepared: Prepared, split: str, fabric: Fabric) -> Float32Array:
+    """Return (M, K) class probabilities of a split's photos; of a frozen network from the features remembered."""
+    if is_frozen(network):
+        return np.asarray(predict_examples(network, examples_of(network, prepared, split, fabric.device)).numpy())
+    batches = _loader(prepared, split, fabric).batches(batch_size(prepared.geometry.input_size))
+    return np.asarray(predict_probs(network, batches).numpy())
+
+
+def _loader(prepared: Prepared, split: str, fabric: Fabric) -> Loader:
+    rows = prepared.rows(split)
+    return Loader(prepared.pixels, rows, prepared.manifest.labels[rows], prepared.geometry, fabric.device)
+
+
 def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:
     config, prepared, network = planned.config, planned.prepared, planned.network
     fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
-    labels = prepared.manifest.labels
-
-    def loader(split: str) -> Loader:
-        rows = prepared.rows(split)
-        return Loader(prepared.pixels, rows, labels[rows], prepared.geometry, fabric.device)
-
-    if config.weights:
-        progress = fit_network(network, prepared, config.recipe.seed, fabric.device)
-    if config.weights and not config.model.options["unfrozen"]:
-        pred_probs = predict_examples(network, examples_of(network, prepared, "val", fabric.device)).numpy()
-    else:
-        progress = Trainer(network, config.recipe, loader("train"), loader("val"), fabric, run.checkpoint, report).fit()
-        pred_probs = predict_probs(network, loader("val").batches(batch_size(config.geometry.input_size))).numpy()
+    progress = learn(network, prepared, config.recipe, fabric, run.checkpoint, bool(config.weights), report)
     run.write_history(progress.history)
     run.write_weights(copy_weights(network))
+    pred_probs = answers(network, prepared, "val", fabric)
     fitted = fit_novelty(network, prepared, config.recipe.seed, fabric.device) if planned.reject_unknown else None
     if fitted is not None:
         run.write_novelty(fitted.novelty)
@@ -304,7 +345,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "data_root": str(prepared.manifest.root.resolve()),
             "geometry": to_dict(config.geometry),
             "leaky": config.leaky,
-            "candidates": planned.candidates,
+            "tried": planned.tried,
             "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
             "unmet": list(decision.shortfalls),

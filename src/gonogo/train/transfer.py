@@ -19,6 +19,7 @@ from gonogo.files import sha256
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network
 from gonogo.models.layers.statistics_head import StatisticsHead
+from gonogo.models.pretrained import PretrainedNetwork
 from gonogo.models.weights import read_weights
 from gonogo.train.checkpoint import Progress
 from gonogo.train.features import Array, Features, about_features, extract, recall_or_make
@@ -106,6 +107,11 @@ def put_weights(network: Network, spec: ModelSpec, tensors: Mapping[str, Tensor]
     architecture = ARCHITECTURES.get(spec.arch)
     if architecture.pretraining is not None:
         architecture.pretraining.load(network, architecture.options(spec.options), tensors)
+
+
+def is_frozen(network: Network) -> bool:
+    """Say whether the network stands on pretrained weights of which none is to change."""
+    return isinstance(network, PretrainedNetwork) and not any(p.requires_grad for p in network.body.parameters())
 
 
 def fit_network(network: Network, prepared: Prepared, seed: int, device: torch.device) -> Progress:

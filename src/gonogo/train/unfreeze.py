@@ -16,14 +16,14 @@ from gonogo.errors import UsageError
 from gonogo.models.architecture import ModelSpec, count_frozen, count_parameters
 from gonogo.models.cost import count_macs
 from gonogo.models.pretrained import PretrainedNetwork
-from gonogo.train.choose import Candidate, Scores, score_parts
+from gonogo.train.choose import Scores, Trial, score_parts
 from gonogo.train.features import batch_size
 from gonogo.train.head import Examples, best_strength, choose_strength, deal_folds, fit_head
 from gonogo.train.loader import Loader
 from gonogo.train.loop import Trainer
 from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe
-from gonogo.train.transfer import examples_of, put_weights, set_head
+from gonogo.train.transfer import examples_of, is_frozen, put_weights, set_head
 from gonogo.types import Float64Array, Int64Array
 
 FOLDS = 3
@@ -36,7 +36,7 @@ def choose_unfrozen(
     recipe: Recipe,
     device: str,
     note: Callable[[str], None] | None = None,
-) -> tuple[list[Candidate], Candidate]:
+) -> tuple[list[Trial], Trial]:
     """Unfreeze one stage after the other, as long as each is better than the one before by more than the noise.
 
     Only training parts are looked at: the epoch is that of the recipe, and validation keeps its word.
@@ -63,13 +63,13 @@ def choose_unfrozen(
         raise UsageError("--unfreeze auto holds parts out, and a class has one part alone; give a number of stages")
     recipe = replace(recipe, keep="last", patience=0)
     size = prepared.geometry.input_size
-    tried: list[Candidate] = []
+    tried: list[Trial] = []
     for count in range(len(frozen.stages()) + 1):
         network = _build(spec, tensors, count)
         scores = _held_out(network, prepared, examples, fold, recipe, fabric)
         params = count_parameters(network)[0] + count_frozen(network)
         macs = count_macs(network, prepared.geometry.network_channels, size)
-        tried.append(Candidate({"unfrozen": count}, size, params, macs, scores))
+        tried.append(Trial({"unfrozen": count}, size, params, macs, scores))
         if note is not None:
             note(f"{count} stages unfrozen: {scores.name} {scores.mean:.4f} on parts held out")
         if count and not _is_better(scores, tried[-2].scores):
@@ -120,7 +120,7 @@ def _held_out(
             Loader(prepared.pixels, rows[mask], labels[mask], prepared.geometry, fabric.device)
             for mask in (inside, ~inside)
         )
-        if any(parameter.requires_grad for parameter in network.body.parameters()):
+        if not is_frozen(network):
             with tempfile.TemporaryDirectory() as folder:
                 Trainer(network, recipe, learn, held, fabric, Path(folder) / "checkpoint.safetensors").fit()
         logits[~inside] = _logits(network.to(fabric.device), held, batch_size(prepared.geometry.input_size))

@@ -1,0 +1,100 @@
+"""One way to train on one fold after another: the answers to every photo of a network that never saw its part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from gonogo import __version__
+from gonogo.config import to_dict
+from gonogo.data.split import with_splits
+from gonogo.files import atomic_file
+from gonogo.train.candidates import Entrant
+from gonogo.train.loader import statistics
+from gonogo.train.loop import Step
+from gonogo.train.prepare import Prepared
+from gonogo.train.train import answers, build_checked, learn
+from gonogo.train.transfer import put_weights, with_levels
+from gonogo.types import Float32Array, Int64Array
+
+
+@dataclass(frozen=True)
+class Course:
+    """Photos, their folds, and a folder in which every fold's answers are kept as soon as they are there.
+
+    Attributes:
+        prepared: the photos, all of them to take part.
+        folds: (R, N) the fold of each photo in each round; the training's seed goes up by one each round.
+        folder: of the answers.
+        fabric: device and precision.
+    """
+
+    prepared: Prepared
+    folds: Int64Array
+    folder: Path
+    fabric: Fabric
+
+    def run(
+        self, entrant: Entrant, number: int, fold: int, report: Callable[[Step], None] | None = None
+    ) -> Float32Array:
+        """Train on all folds but one and return (M, K) answers to that one; those of an earlier run where there are.
+
+        Args:
+            entrant: what to train.
+            number: of the round.
+            fold: the one held out.
+            report: called after each batch and epoch.
+
+        Raises:
+            BarNotMetError: the loss left the numbers.
+        """
+        path = self._path(entrant, number, fold)
+        if path.is_file():
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
+        recipe = replace(entrant.recipe, seed=entrant.recipe.seed + number)
+        prepared = self._without(number, fold)
+        spec = entrant.spec(prepared)
+        prepared = with_levels(prepared, spec)
+        torch.set_num_threads(recipe.threads)
+        torch.manual_seed(recipe.seed)
+        network = build_checked(spec, prepared.geometry)
+        put_weights(network, spec, entrant.weights.tensors)
+        checkpoint = path.with_suffix(".safetensors")
+        learn(network, prepared, recipe, self.fabric, checkpoint, bool(entrant.weights.facts), report)
+        pred_probs = answers(network, prepared, "val", self.fabric)
+        with atomic_file(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, pred_probs, allow_pickle=False)
+        checkpoint.unlink(missing_ok=True)
+        return pred_probs
+
+    def is_done(self, entrant: Entrant, number: int, fold: int) -> bool:
+        """Say whether an earlier run left these answers."""
+        return self._path(entrant, number, fold).is_file()
+
+    def _without(self, number: int, fold: int) -> Prepared:
+        """Return the photos with a fold held out as val, and mean and std of the others."""
+        splits = ["val" if own == fold else "train" for own in self.folds[number]]
+        divided = replace(self.prepared, manifest=with_splits(self.prepared.manifest, splits))
+        return replace(divided, geometry=statistics(divided.pixels, divided.rows("train"), divided.geometry))
+
+    def _path(self, entrant: Entrant, number: int, fold: int) -> Path:
+        """Return where the answers lie: the name says what they depend on, so that nothing else is taken for them."""
+        prepared = self.prepared
+        facts = {
+            "gonogo": __version__,
+            "arch": to_dict(entrant.spec(prepared)),
+            "recipe": asdict(entrant.recipe),
+            "weights": entrant.weights.facts,
+            "photos": prepared.manifest.fingerprint,
+            "geometry": to_dict(prepared.geometry),
+            "folds": self.folds[number].tolist(),
+        }
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+        return self.folder / f"{entrant.name.replace(' ', '')}-{digest}-{number}-{fold}.npy"
