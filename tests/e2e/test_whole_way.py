@@ -160,11 +160,16 @@ def test_bench(work: Path, exported: dict[str, Any]):
 
 
 def test_models():
-    rows = {row["name"]: row for row in gonogo_json("models", run=in_process)}
-    assert {"taper", "taper-wide", "taper-study"} <= set(rows)
+    rows = {
+        " ".join([row["name"], *map(str, row["options"].values())]): row
+        for row in gonogo_json("models", run=in_process)
+    }
+    assert {"taper", "taper-wide", "taper-study", "stump 7", "timm efficientnet_b0"} <= set(rows)
     for row in rows.values():
         assert set(row) >= {"name", "params_trainable", "params_statistics", "macs", "input", "source", "licence"}
     assert (rows["taper-study"]["params_trainable"], rows["taper-study"]["params_statistics"]) == (5801, 64)
+    assert (rows["stump 7"]["params_trainable"], rows["stump 7"]["params_frozen"]) == (386, 75_968)
+    assert rows["timm vit_base_patch16_224"]["input"] == [3, 224, 224]
 
 
 def test_a_gauge_works_wherever_it_is_copied_and_without_the_run(work: Path, exported: dict[str, Any], tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 
 from gonogo.evaluate.intervals import clopper_pearson
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import count_parameters, make_spec
+from gonogo.models.architecture import count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 
 
@@ -74,6 +74,35 @@ def test_the_study_s_multiply_adds_by_hand():
     # 300 - 2 = 298, /2 = 149, -2 = 147, /2 = 73, -2 = 71, /2 = 35, -2 = 33, -2 = 31
     by_hand = 298**2 * 16 * 27 + 147**2 * 16 * 144 + 71**2 * 8 * 144 + 33**2 * 8 * 72 + 31**2 * 8 * 72 + 8 * 64 + 64
     assert count_macs(build("taper-study", 3), 3, (300, 300)) == by_hand
+
+
+def backbone(name: str):
+    return make_spec("timm", 2, 3, {"backbone": name}).build()
+
+
+def test_efficientnet_b0_has_the_sealant_study_s_counts():
+    # 4,010,110 parameters, of which the two-way head's 2,562 learn; 16.16 G multiply-adds at 2532x824.
+    network = backbone("efficientnet_b0")
+    trained, statistics = count_parameters(network)
+    assert (trained, count_frozen(network)) == (2_562, 4_007_548)
+    assert trained + count_frozen(network) == 4_010_110
+    assert statistics == 2 * 21_008
+    assert round(count_macs(network, 3, (2532, 824)) / 1e9, 2) == 16.16
+    # Table 2 of arXiv 1905.11946 has .39 G at 224x224, with a head of a thousand classes.
+    assert round((count_macs(network, 3, (224, 224)) + 1280 * 998) / 1e9, 2) == 0.39
+
+
+def test_a_vision_transformer_s_counts_by_hand():
+    # arXiv 2010.11929, ViT-B/16: width 768, 12 layers of 12 heads, MLP of 3072, 14 x 14 patches and a class token.
+    width, hidden, layers, tokens = 768, 3072, 12, 14 * 14 + 1
+    layer = 4 * width * width + 4 * width + 2 * width * hidden + width + hidden + 2 * 2 * width
+    network = backbone("vit_base_patch16_224")
+    embedding = 16 * 16 * 3 * width + width + width + tokens * width
+    assert count_frozen(network) == embedding + layers * layer + 2 * width == 85_798_656
+    assert count_parameters(network) == (2 * width + 2, 0)
+    products = tokens * (4 * width * width + 2 * width * hidden) + 2 * tokens * tokens * width
+    patches = 14 * 14 * 16 * 16 * 3 * width
+    assert count_macs(network, 3, (224, 224)) == patches + layers * products + 2 * width
 
 
 @pytest.mark.parametrize(("n", "rate"), [(59, 0.05), (299, 0.01)])

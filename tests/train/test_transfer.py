@@ -54,6 +54,7 @@ def test_a_run_says_what_it_stands_on(stump_run: Run, weights: Path):
         "run.toml",
         "model.json",
         "model.safetensors",
+        "novelty.safetensors",
         "manifest.csv",
         "history.csv",
         "metrics.json",

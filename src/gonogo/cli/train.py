@@ -77,6 +77,12 @@ def run(
     reduce: Reduce = None,
     size: Size = None,
     weights: WeightsFile = None,
+    cut: Annotated[
+        str | None, typer.Option(help="Last block of a stump; 'auto' lets the parts choose it, its size and pooling.")
+    ] = None,
+    unfreeze: Annotated[
+        str | None, typer.Option(help="Last stages of pretrained weights that learn; 'auto' as many as parts support.")
+    ] = None,
     colour: Colour = None,
     bit_depth: BitDepth = 8,
     val: Annotated[float, typer.Option(help="Share of the photos for validation.")] = 0.2,
@@ -147,7 +153,8 @@ def run(
         mixed=mixed,
         size=size,
     )
-    changes, source = key_values(with_ or [], "--with"), weights_source(weights)
+    changes = {**key_values(with_ or [], "--with"), **given(cut=cut, unfrozen=unfreeze)}
+    source = weights_source(weights)
     request = TrainRequest(data, out, arch, changes, values, options, decision, device, resume, force, source)
     with Console(as_json) as console:
         if dry_run:
@@ -162,8 +169,44 @@ def run(
             raise BarNotMetError(unmet)
 
 
+def _show_trials(console: Console, tried: list[dict[str, Any]]) -> None:
+    """Print what was tried for options that were left to the parts: what was taken, and what is worth its cost."""
+    cuts = [row for row in tried if "cut" in row and (row["front"] or row["chosen"])]
+    rule = "taken: the smallest that lacks no more than one standard error, part by part, of the best"
+    _show_tried(console, sorted(cuts, key=lambda row: int(row["macs"])), ("cut", "statistics"), rule)
+    stages = [row for row in tried if "unfrozen" in row]
+    rule = "taken: as many stages as each are better than one less by more than one standard error, part by part"
+    _show_tried(console, stages, ("unfrozen",), rule)
+
+
+def _show_tried(console: Console, rows: list[dict[str, Any]], options: tuple[str, ...], rule: str) -> None:
+    if not rows:
+        return
+    score = "auc" if "auc" in rows[0] else "accuracy"
+    console.table(
+        ("tried on parts held out", "input", "parameters", "M multiply-adds", f"{score} (95 % interval)", ""),
+        (
+            (
+                ", ".join(f"{name} {_words(row[name])}" for name in options),
+                "x".join(map(str, reversed(row["size"]))),
+                f"{row['params']:,}",
+                f"{row['macs'] / 1e6:,.1f}",
+                f"{row[score]['value']:.3f} ({row[score]['low']:.3f} to {row[score]['high']:.3f})",
+                "taken" if row["chosen"] else "",
+            )
+            for row in rows
+        ),
+    )
+    console.line(rule)
+
+
+def _words(value: Any) -> str:
+    return "+".join(value) if isinstance(value, list | tuple) else str(value)
+
+
 def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
     figures = metrics["val"]
+    _show_trials(console, metrics["tried"])
     mark = leaky_mark(metrics)
     how = (
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']}" if metrics["epochs"] else "its head fitted at once"
@@ -192,6 +235,7 @@ def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
         "macs",
         "images_per_second",
         "val",
+        "tried",
         "refused",
         "unmet",
     )

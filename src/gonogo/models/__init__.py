@@ -12,5 +12,6 @@ ARCHITECTURES: Registry[Architecture] = Registry(
         "taper-wide": "gonogo.models.tapering:TAPER_WIDE",
         "taper-study": "gonogo.models.tapering:TAPER_STUDY",
         "stump": "gonogo.models.stump:STUMP",
+        "timm": "gonogo.models.timm:TIMM",
     },
 )

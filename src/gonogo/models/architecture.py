@@ -17,11 +17,13 @@ from gonogo.errors import UsageError
 class Network(nn.Module):
     """A network that classifies and shows where.
 
-    Subclasses set `body` (features) and `head` (pooling and classification).
+    Subclasses set `body` (features) and `head` (pooling and classification), and `fixed_size` where the body takes
+    photos of one height and width only.
     """
 
     body: nn.Module
     head: Head
+    fixed_size: tuple[int, int] | None = None
     # Of a body in stages, the one whose output tells the unknown. Later stages of a network that learnt from these
     # photos alone have learnt to overlook what the first one still sees, such as a lens out of focus.
     watched: ClassVar[int] = 0
@@ -60,7 +62,9 @@ class Network(nn.Module):
         stride, first = 1.0, 0.0
         for layer in self.body.modules():
             if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-                kernel, step, padding = (_one(v) for v in (layer.kernel_size, layer.stride, layer.padding))
+                kernel, step = _one(layer.kernel_size), _one(layer.stride)
+                # "same" pads as much as keeps the middle where it is.
+                padding = (kernel - 1) / 2 if layer.padding == "same" else _one(layer.padding)
                 first += ((kernel - 1) / 2 - padding) * stride
                 stride *= step
         return stride, first
@@ -176,6 +180,7 @@ class Architecture:
         recipe: training values it was published with, over the default recipe.
         source: the paper or origin.
         pretraining: set where training starts from weights learnt elsewhere; random ones are then refused.
+        variants: options worth showing beside one another where architectures are listed.
     """
 
     build: Callable[[int, int, Any], Network]
@@ -184,6 +189,7 @@ class Architecture:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     source: str = "gonogo"
     pretraining: Pretraining | None = None
+    variants: tuple[Mapping[str, Any], ...] = ({},)
 
     def options(self, changes: Mapping[str, Any]) -> Any:
         """Return the defaults with changes; text is read as each option's type.

@@ -14,17 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from gonogo.errors import DataError, UsageError
-from gonogo.models.architecture import Architecture, Levels, Network, Pretraining
+from gonogo.models.architecture import Architecture, Network, Pretraining
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.mobilenet import LAST_BLOCK, mobilenet_v2_features
+from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork
 from gonogo.models.weights import match_weights
-
-LEVELS = {
-    # x / 127.5 - 1, as TensorFlow's models have it.
-    "half": Levels((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
-    # The mean and deviation of ImageNet's photos, as torchvision's models have it.
-    "imagenet": Levels((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
-}
 
 HUB_URL = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"
 # What torchvision's two files begin with, as their names say; both expect ImageNet's levels.
@@ -50,30 +44,24 @@ class StumpOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.cut <= LAST_BLOCK:
             raise UsageError(f"found cut={self.cut}, expected 0 to {LAST_BLOCK}")
-        if not 0 <= self.unfrozen <= self.cut + 1:
-            raise UsageError(f"found unfrozen={self.unfrozen}, expected 0 to {self.cut + 1}, the number of blocks kept")
 
 
-class Stump(Network):
+class Stump(PretrainedNetwork):
     """A stump; see `StumpOptions`."""
 
     body: nn.Sequential
-    head: StatisticsHead
     watched = -1  # what was learnt elsewhere overlooks nothing, and the last stage says most
 
     def __init__(self, num_classes: int, in_channels: int, options: StumpOptions) -> None:
         super().__init__()
         self.body = mobilenet_v2_features(in_channels, options.cut)
-        self.frozen = len(self.body) - options.unfrozen
-        self.body[: self.frozen].requires_grad_(False)
+        self.unfreeze(options.unfrozen)
         channels = [layer.out_channels for layer in self.body.modules() if isinstance(layer, nn.Conv2d)][-1]
         self.head = StatisticsHead(channels, num_classes, options.statistics)
 
-    def train(self, mode: bool = True) -> Stump:
-        """Switch to training; frozen blocks keep their statistics, so they never leave evaluation."""
-        super().train(mode)
-        self.body[: self.frozen].eval()
-        return self
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the blocks' parameters."""
+        return [list(block.parameters()) for block in self.body]
 
 
 def load_backbone(network: Network, options: StumpOptions, weights: Mapping[str, Tensor]) -> None:
@@ -133,6 +121,7 @@ def fetch_weights(options: StumpOptions) -> Mapping[str, Tensor]:
 STUMP = Architecture(
     Stump,
     StumpOptions(),
+    recipe=FINE_TUNING,
     source="MobileNetV2, arXiv 1801.04381, cut short",
     pretraining=Pretraining(
         what="MobileNetV2's",
@@ -141,4 +130,5 @@ STUMP = Architecture(
         fetch=fetch_weights,
         known={start: {"levels": "imagenet"} for start in HUB_HASHES},
     ),
+    variants=({"cut": 4}, {"cut": 7}, {"cut": 12}),
 )

@@ -61,7 +61,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def match_weights(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], what: str, *, classifier: str
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], what: str, *, classifier: str | tuple[str, ...]
 ) -> dict[str, Tensor]:
     """Return the tensors a backbone needs under the names it needs them.
 
@@ -72,14 +72,16 @@ def match_weights(
         expected: the backbone's own state.
         found: the file's.
         what: the backbone, for messages.
-        classifier: what the names of the layers start with that are not needed.
+        classifier: what the names of layers may start with that are not needed, unless the backbone has them itself.
 
     Raises:
         UsageError: the file is of another network; names the first key that does not fit.
     """
     wanted = {name: tensor for name, tensor in expected.items() if not name.endswith(COUNTER)}
     given = {
-        name: tensor for name, tensor in found.items() if not name.endswith(COUNTER) and not name.startswith(classifier)
+        name: tensor
+        for name, tensor in found.items()
+        if not name.endswith(COUNTER) and (name in wanted or not name.startswith(classifier))
     }
     if not set(wanted) & set(given) and _same_order(wanted, given):
         return dict(zip(wanted, given.values(), strict=True))

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gonogo.data.scan import cache_folder
+from gonogo.errors import RunError
+from gonogo.files import remove_leftovers
 from gonogo.models.layers.statistics_head import StatisticsHead
+from gonogo.train.checkpoint import load_tensors, save_tensors
 from gonogo.train.loader import Loader
+from gonogo.train.prepare import Prepared
 from gonogo.types import Float32Array, Float64Array, Int64Array
+
+Array = NDArray[Any]
 
 # Photos a step: from twice as many pixels on, the system takes as long to hand out fresh memory for each layer's output
 # as the layer takes to compute it.
 BATCH_PIXELS = 200_000
 MOST_BATCH = 64
+# Raised when features change their meaning.
+FEATURES_VERSION = 1
 
 
 def batch_size(size: tuple[int, int]) -> int:
@@ -39,6 +51,13 @@ class Features:
     places: Float64Array
     parts: Int64Array
     statistics: tuple[str, ...]
+
+    def only(self, statistics: Sequence[str]) -> Features:
+        """Return some of the statistics, in the order given."""
+        n, channels = len(self.pooled), self.places.shape[-1]
+        blocks = self.pooled.reshape(n, len(self.statistics), channels)
+        chosen = [self.statistics.index(name) for name in statistics]
+        return replace(self, pooled=blocks[:, chosen].reshape(n, -1), statistics=tuple(statistics))
 
     def within(self, rows: Int64Array) -> Float64Array:
         """Return (S * C, S * C): how features would vary if the parts of these photos looked like one place of them.
@@ -103,3 +122,35 @@ def _spread_of_places(features: Tensor) -> Tensor:
     flat = features.float().flatten(2)
     flat = flat - flat.mean(2, keepdim=True)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def about_features(body: nn.Module, prepared: Prepared, rows: Int64Array, device: torch.device) -> list[str]:
+    """Return, in words, all that the features of these photos depend on: layers, weights, pixels, their order."""
+    digest = hashlib.sha256(repr(body).encode())
+    for name, tensor in body.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    geometry = prepared.geometry
+    photos = [prepared.manifest.samples[row].sha256 for row in rows]
+    return [digest.hexdigest(), device.type, geometry.pixels_key, repr((geometry.mean, geometry.std)), *photos]
+
+
+def recall_or_make(about: Iterable[str], make: Callable[[], dict[str, Array]]) -> dict[str, Array]:
+    """Return arrays from the cache, or make them and remember them there.
+
+    Args:
+        about: everything they depend on, in words.
+        make: computes them, by name.
+    """
+    digest = hashlib.sha256(f"{FEATURES_VERSION} {torch.__version__}".encode())
+    for word in about:
+        digest.update(f"{len(word)} {word}".encode())
+    path = cache_folder() / "features" / f"{digest.hexdigest()[:32]}.safetensors"
+    try:
+        # Copied, because memory that is aligned otherwise is summed in another order, to other last bits.
+        return {name: tensor.clone().numpy() for name, tensor in load_tensors(path)[0].items()}
+    except RunError:  # there is none, or a disk fault cut it
+        made = make()
+        remove_leftovers(path.parent)
+        save_tensors(path, {name: torch.from_numpy(array) for name, array in made.items()})
+        return made

@@ -11,7 +11,7 @@ import torch
 from gonogo.evaluate.intervals import share
 from gonogo.models.architecture import Network
 from gonogo.models.novelty import Novelty, Spread, pool
-from gonogo.train.features import batch_size
+from gonogo.train.features import Array, about_features, batch_size, recall_or_make
 from gonogo.train.loader import Loader
 from gonogo.train.prepare import Prepared
 from gonogo.types import Float64Array, Int64Array, Rate
@@ -84,14 +84,19 @@ def watched_features(network: Network, prepared: Prepared, device: torch.device)
     """Return (N, F) pooled features of the training and validation photos, and their parts (N,)."""
     rows = np.concatenate([prepared.rows(split) for split in SPLITS_USED])
     labels, groups = prepared.manifest.labels, prepared.manifest.groups
-    loader = Loader(prepared.pixels, rows, labels[rows], prepared.geometry, device)
-    network.to(device).eval()
-    with torch.no_grad():
-        batches = [
-            pool(network.watch(inputs)[0]).double().cpu()
-            for inputs, _ in loader.batches(batch_size(prepared.geometry.input_size))
-        ]
-    return torch.cat(batches).numpy(), [groups[row] for row in rows]
+
+    def make() -> dict[str, Array]:
+        loader = Loader(prepared.pixels, rows, labels[rows], prepared.geometry, device)
+        network.to(device).eval()
+        with torch.no_grad():
+            batches = [
+                pool(network.watch(inputs)[0]).double().cpu()
+                for inputs, _ in loader.batches(batch_size(prepared.geometry.input_size))
+            ]
+        return {"watched": torch.cat(batches).numpy()}
+
+    about = about_features(network.body, prepared, rows, device)
+    return recall_or_make([f"watched {network.watched}", *about], make)["watched"], [groups[row] for row in rows]
 
 
 def spread_of(values: Float64Array, parts: Int64Array) -> Spread:
@@ -103,13 +108,23 @@ def spread_of(values: Float64Array, parts: Int64Array) -> Spread:
     centred = values - mean
     std = np.maximum(np.sqrt(weights @ np.square(centred)), STILL * np.abs(mean) + 1e-9)
     scaled = centred / std * np.sqrt(weights)[:, None]
-    variances, axes = np.linalg.eigh(scaled.T @ scaled)
-    variances, axes = variances[::-1].clip(min=0), axes[:, ::-1].T
+    variances, axes = _principal(scaled)
     total = variances.sum()
     k = int(np.searchsorted(np.cumsum(variances), EXPLAINED * total)) + 1
     return Spread(
         mean, std, axes[:k], variances[:k], max(float(variances[k:].sum()), 1e-6 * float(total)) / LEFT_WEIGHS
     )
+
+
+def _principal(scaled: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Return the variances along the principal axes, the largest first, and the axes (k, F), of scaled rows (N, F)."""
+    few = len(scaled) < scaled.shape[1]  # of fewer photos than features, the products of the photos say the same
+    variances, vectors = np.linalg.eigh(scaled @ scaled.T if few else scaled.T @ scaled)
+    variances, vectors = variances[::-1].clip(min=0), vectors[:, ::-1]
+    if not few:
+        return variances, vectors.T
+    known = variances > variances[0] * len(scaled) * np.finfo(np.float64).eps
+    return variances[known], (scaled.T @ vectors[:, known] / np.sqrt(variances[known])).T
 
 
 def distance(spread: Spread, values: Float64Array) -> Float64Array:

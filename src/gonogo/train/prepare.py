@@ -72,6 +72,11 @@ class DataOptions:
     size: tuple[int, ...] | None = None
 
     @property
+    def fixes_size(self) -> bool:
+        """Whether the size of the network's input is given."""
+        return self.size is not None or self.reduce is not None
+
+    @property
     def reading(self) -> ReadOptions:
         """What concerns the reading of tables and labels."""
         return ReadOptions(self.task, self.mixed, photos=None if self.photos is None else Path(self.photos))
@@ -271,6 +276,16 @@ def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour 
         bit_depth=options.bit_depth,
         size=size,
     )
+
+
+def at_short_side(prepared: Prepared, side: int, progress: Progress | None = None) -> Prepared:
+    """Return the same photos, their shorter side resized to this many pixels; mean and std stay what they were."""
+    geometry = prepared.geometry
+    region = geometry.region[2:]
+    size = _input_size((side,), region)
+    geometry = replace(geometry, size=size, reduce=_reduction(region, size))
+    pixels = reduced_pixels(prepared.manifest, geometry, progress=_named(progress, f"reducing to {side} pixels"))
+    return replace(prepared, geometry=geometry, pixels=pixels)
 
 
 def _input_size(asked: tuple[int, ...] | None, region: tuple[int, int]) -> tuple[int, int] | None:

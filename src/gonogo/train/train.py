@@ -23,6 +23,7 @@ from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.splitting import Progress
+from gonogo.train.automatic import Left, choose_options, without_automatic
 from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
@@ -32,7 +33,16 @@ from gonogo.train.novelty import fit_novelty
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
-from gonogo.train.transfer import WeightsSource, fit_network, put_weights, read_pretrained, with_levels
+from gonogo.train.transfer import (
+    WeightsSource,
+    examples_of,
+    fit_network,
+    is_frozen,
+    predict_examples,
+    put_weights,
+    read_pretrained,
+    with_levels,
+)
 from gonogo.types import Float32Array
 
 
@@ -77,13 +87,15 @@ class Plan:
         config: what ``run.toml`` will hold.
         prepared: the photos.
         network: with its fresh weights.
+        tried: what was tried for options that were left to validation, as JSON.
         reject_unknown: fit what sends photos unlike everything in training to review.
     """
 
     config: RunConfig
     prepared: Prepared
     network: Network
-    reject_unknown: bool = True
+    tried: list[dict[str, Any]]
+    reject_unknown: bool
 
 
 def plan(request: TrainRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None) -> Plan:
@@ -98,12 +110,13 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         GonogoError: the data, the options or the folder cannot be used.
     """
     architecture = ARCHITECTURES.get(request.arch)
-    architecture.options(request.arch_options)
+    options = without_automatic(request.arch, request.arch_options)
+    architecture.options(options)
     recipe = resolve_recipe(architecture.recipe, request.recipe)
     policy = policy_from(**request.decision)
     if isinstance(policy, MaxEscape):
         recipe = fixed_epoch(recipe, request.recipe, "--max-escape")
-    weights = read_pretrained(request.arch, request.weights, request.arch_options)
+    weights = read_pretrained(request.arch, request.weights, options)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
@@ -113,8 +126,14 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     if note is not None:
         for line in prepared.notes:
             note(line)
-    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, request.arch_options)
+    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, options)
     prepared = with_levels(prepared, spec)
+    tried: list[dict[str, Any]] = []
+    if len(options) < len(request.arch_options):
+        # A promise is made on the validation parts: then nothing is chosen on them.
+        splits = ("train",) if isinstance(policy, MaxEscape) else ("train", "val")
+        left = Left(request.arch_options, splits, request.options.fixes_size, recipe, request.device)
+        spec, prepared, tried = choose_options(left, prepared, spec, weights.tensors, note)
     config = RunConfig(
         data=str(request.data),
         fingerprint=prepared.manifest.fingerprint,
@@ -130,7 +149,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     torch.manual_seed(recipe.seed)
     network = build_checked(spec, prepared.geometry)
     put_weights(network, spec, weights.tensors)
-    return Plan(config, prepared, network, request.reject_unknown)
+    return Plan(config, prepared, network, tried, request.reject_unknown)
 
 
 def train(
@@ -228,10 +247,16 @@ def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
     """Build a network and see that the geometry's input is large enough for it.
 
     Raises:
-        UsageError: the input is too small; says what to change.
+        UsageError: the input is too small, or not the one size that the network takes; says what to change.
     """
     network = spec.build()
     rows, columns = geometry.input_size
+    if network.fixed_size not in (None, (rows, columns)):
+        height, width = network.fixed_size
+        raise UsageError(
+            f"this backbone takes {width}x{height} pixels and no others, found {columns}x{rows}; "
+            f"give --size {width}x{height}"
+        )
     try:
         count_macs(network, geometry.network_channels, (rows, columns))
     except RuntimeError as error:
@@ -251,7 +276,7 @@ def learn(
     pretrained: bool = False,
     report: Callable[[Step], None] | None = None,
 ) -> Learning:
-    """Train a network on the photos of train, or where its body is learnt already, fit its head; both in place.
+    """Train a network on the photos of train; where its body is learnt already, fit its head, then what is unfrozen.
 
     Args:
         network: with its fresh or pretrained weights.
@@ -266,13 +291,17 @@ def learn(
         BarNotMetError: the loss left the numbers.
     """
     if pretrained:
-        return fit_network(network, prepared, recipe.seed, fabric.device)
+        fitted = fit_network(network, prepared, recipe.seed, fabric.device)
+        if is_frozen(network):
+            return fitted
     train, val = (_loader(prepared, split, fabric) for split in ("train", "val"))
     return Trainer(network, recipe, train, val, fabric, checkpoint, report).fit()
 
 
 def answers(network: Network, prepared: Prepared, split: str, fabric: Fabric) -> Float32Array:
-    """Return (M, K) class probabilities of a split's photos."""
+    """Return (M, K) class probabilities of a split's photos; of a frozen network from the features remembered."""
+    if is_frozen(network):
+        return np.asarray(predict_examples(network, examples_of(network, prepared, split, fabric.device)).numpy())
     batches = _loader(prepared, split, fabric).batches(batch_size(prepared.geometry.input_size))
     return np.asarray(predict_probs(network, batches).numpy())
 
@@ -316,6 +345,7 @@ def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | 
             "data_root": str(prepared.manifest.root.resolve()),
             "geometry": to_dict(config.geometry),
             "leaky": config.leaky,
+            "tried": planned.tried,
             "val": figures.to_json() | {"leaky": config.leaky},
             "refused": why_refused(decision, pred_probs),
             "unmet": list(decision.shortfalls),

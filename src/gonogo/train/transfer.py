@@ -19,10 +19,11 @@ from gonogo.files import sha256
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network
 from gonogo.models.layers.statistics_head import StatisticsHead
+from gonogo.models.pretrained import PretrainedNetwork
 from gonogo.models.weights import read_weights
 from gonogo.train.checkpoint import Progress
-from gonogo.train.features import extract
-from gonogo.train.head import Examples, best_strength, choose_strength, fit_head
+from gonogo.train.features import Array, Features, about_features, extract, recall_or_make
+from gonogo.train.head import Examples, LinearHead, best_strength, choose_strength, fit_head
 from gonogo.train.loader import Loader
 from gonogo.train.prepare import Prepared
 
@@ -108,6 +109,11 @@ def put_weights(network: Network, spec: ModelSpec, tensors: Mapping[str, Tensor]
         architecture.pretraining.load(network, architecture.options(spec.options), tensors)
 
 
+def is_frozen(network: Network) -> bool:
+    """Say whether the network stands on pretrained weights of which none is to change."""
+    return isinstance(network, PretrainedNetwork) and not any(p.requires_grad for p in network.body.parameters())
+
+
 def fit_network(network: Network, prepared: Prepared, seed: int, device: torch.device) -> Progress:
     """Fit the head on the training photos' features.
 
@@ -125,22 +131,45 @@ def fit_network(network: Network, prepared: Prepared, seed: int, device: torch.d
     examples = examples_of(network, prepared, "train", device)
     tried = choose_strength(examples, seed)
     strength = best_strength(tried)
-    head = fit_head(examples, strength)
-    classifier = network.head.classifier
-    with torch.no_grad():
-        classifier.weight.copy_(torch.from_numpy(head.weight))
-        classifier.bias.copy_(torch.from_numpy(head.bias))
+    set_head(network, fit_head(examples, strength))
     images_per_second = len(examples.labels) / (time.perf_counter() - started)
     rows = [asdict(row) for row in tried] or [{"strength": strength, "log_loss": float("nan")}]
     return Progress(history=[{**row, "images_per_second": images_per_second} for row in rows])
 
 
-def examples_of(network: Network, prepared: Prepared, split: str, device: torch.device) -> Examples:
-    """Return the pooled features of a split's photos, with their labels."""
+def set_head(network: Network, head: LinearHead) -> None:
+    """Replace the network's classifier by a fitted one."""
     assert isinstance(network.head, StatisticsHead)
-    chosen = prepared.manifest.select(split)
-    loader = Loader(prepared.pixels, prepared.rows(split), chosen.labels, prepared.geometry, device)
-    network.to(device).eval()
-    # Nothing is held out of these photos, so one covariance of all of them is enough.
-    features = extract([network.body], [0], network.head.statistics, loader, ["all"] * len(chosen))[0]
+    classifier = network.head.classifier
+    with torch.no_grad():
+        classifier.weight.copy_(torch.from_numpy(head.weight))
+        classifier.bias.copy_(torch.from_numpy(head.bias))
+
+
+def examples_of(network: Network, prepared: Prepared, split: str, device: torch.device) -> Examples:
+    """Return the pooled features of a split's photos, with their labels.
+
+    The features are kept in the cache: another head on the same photos and weights is fitted in seconds.
+    """
+    head = network.head
+    assert isinstance(head, StatisticsHead)
+    chosen, rows = prepared.manifest.select(split), prepared.rows(split)
+
+    def make() -> dict[str, Array]:
+        loader = Loader(prepared.pixels, rows, chosen.labels, prepared.geometry, device)
+        network.to(device).eval()
+        # Nothing is held out of these photos, so one covariance of all of them is enough.
+        features = extract([network.body], [0], head.statistics, loader, ["all"] * len(chosen))[0]
+        return {"pooled": features.pooled, "places": features.places, "parts": features.parts}
+
+    about = about_features(network.body, prepared, rows, device)
+    features = Features(**recall_or_make([*head.statistics, *about], make), statistics=head.statistics)
     return Examples(features.pooled, chosen.labels, chosen.groups, features.within(np.arange(len(chosen))))
+
+
+def predict_examples(network: Network, examples: Examples) -> Tensor:
+    """Return (N, K) float32 class probabilities from pooled features, as the network gives them from the photos."""
+    assert isinstance(network.head, StatisticsHead)
+    with torch.no_grad():
+        logits = network.head.classifier.cpu()(torch.from_numpy(examples.features))
+    return torch.softmax(logits, 1)
