@@ -9,7 +9,21 @@ import sys
 
 import typer
 
-from gonogo.cli import audit, bench, compare, demo, evaluate, export, models, predict, split, synth, train, verify
+from gonogo.cli import (
+    audit,
+    bench,
+    compare,
+    demo,
+    evaluate,
+    export,
+    models,
+    predict,
+    split,
+    study,
+    synth,
+    train,
+    verify,
+)
 from gonogo.errors import GonogoError
 
 DEBUG = "--debug"
@@ -35,6 +49,7 @@ for name, module in (
     ("verify", verify),
     ("predict", predict),
     ("bench", bench),
+    ("study", study),
     ("models", models),
 ):
     app.command(name)(module.run)

@@ -136,11 +136,13 @@ class Compared:
         plan: what was trained.
         comparison: the ranking.
         params: how many parameters each candidate has.
+        answers: candidate to the (R, N, K) probabilities of the photos, each from a network that never saw its part.
     """
 
     plan: Plan
     comparison: Comparison
     params: dict[str, int]
+    answers: dict[str, Float32Array]
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -249,8 +251,8 @@ def compare(
         groups = prepared.manifest.groups if prepared.manifest.has_groups else None
         held = HeldOut(prepared.task, prepared.manifest.labels, groups, plan.folds)
         comparison = compare_held_out(held, answers, policy=plan.policy, by=plan.by, baseline=NO_REMEDY)
-        result = Compared(plan, comparison, params)
-        _write(folder, result, answers)
+        result = Compared(plan, comparison, params, answers)
+        _write(folder, result)
     return result
 
 
@@ -290,8 +292,8 @@ def _train_all(
     return answers
 
 
-def _write(folder: Path, result: Compared, answers: Mapping[str, Float32Array]) -> None:
+def _write(folder: Path, result: Compared) -> None:
     plan = result.plan
-    write_answers(folder / ANSWERS_NAME, plan.prepared.manifest, plan.folds, answers)
+    write_answers(folder / ANSWERS_NAME, plan.prepared.manifest, plan.folds, result.answers)
     write_table(folder / TABLE_NAME, result.to_json()["rows"])
     write_text(folder / RESULT_NAME, json.dumps(result.to_json(), indent=2) + "\n")
