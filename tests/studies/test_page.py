@@ -23,7 +23,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ((BAD, "-", "4,010,110", "57.1"), ("stump, cut 7", "-", "76,354", "needs its weights, --weights FILE"))
     table = StudyTable(("network", "published", "parameters", "ms"), rows)
     chapters = (Chapter(BAD, "No.", (BAD, "Another reason."), table), Chapter("Another question?", "Yes.", ()))
-    content = StudyPage("sealant", BAD, "These data cannot tell them apart.", table, chapters, line_answered(), (BAD,))
+    content = StudyPage(
+        "sealant", BAD, "These data cannot tell them apart.", table, (BAD,), chapters, line_answered(), (BAD,)
+    )
     write_study_page(path, content)
     return path
 

@@ -46,6 +46,7 @@ class StudyPage:
         data: the photos' name.
         verdict: a sentence.
         networks: side by side.
+        remarks: what stands below them, a sentence or two each.
         chapters: the questions.
         best: answers of the best network to parts held out.
         notes: what the reader should know of the photos.
@@ -55,6 +56,7 @@ class StudyPage:
     data: str
     verdict: str
     networks: StudyTable
+    remarks: tuple[str, ...]
     chapters: tuple[Chapter, ...]
     best: Answered
     notes: tuple[str, ...]

@@ -14,12 +14,11 @@ from gonogo.train.compare import Compared
 
 def about_curve(credible: Credibility, name: str) -> Chapter:
     """Answer: is a curve that looks perfect overfitted, leaking, or drawn from too few photos?"""
-    answer = {"yes": "Yes, within its interval.", "no": "No.", "not proved": "That is not proved."}[credible.answer]
     return Chapter(
         "Is the ROC curve real?",
-        f"{answer} It is that of {name}, every photo answered by a network that never saw its part, and it begins at "
-        "(0, 0), where nothing is called defective.",
-        credible.sentences,
+        f"{credible.sentences[0]} It is that of {name}, every photo answered by a network that never saw its part, "
+        "and it begins at (0, 0), where nothing is called defective.",
+        credible.sentences[1:],
     )
 
 
@@ -29,12 +28,17 @@ def about_accuracy(figures: Evaluation, compared: Compared) -> Chapter:
     counts = np.array(list(manifest.counts().values()))
     usual, name = counts.max() / counts.sum(), manifest.classes[int(counts.argmax())]
     accuracy, balanced = figures.accuracy, figures.balanced_accuracy
-    gained = (accuracy.low or 0.0) - usual
-    answer = (
-        f"{'No' if gained > 0 else 'Yes'}: answering '{name}' for every photo is right for {usual:.1%} of them, and "
-        f"the best network for {accuracy.value:.1%} ({accuracy.low:.1%} to {accuracy.high:.1%})"
-        + ("." if gained > 0 else "; that is not proved to be better.")
-    )
+    value, low = accuracy.value or 0.0, accuracy.low or 0.0
+    if low > usual:
+        answer = (
+            f"No: the best network is right for {percent(value)} of the photos, one that always says '{name}' for "
+            f"{percent(usual)}."
+        )
+    else:
+        answer = (
+            f"Yes: who says '{name}' of every photo is right for {percent(usual)} of them and finds no other; the best "
+            f"network is right for {percent(value)}, which is not proved to be more."
+        )
     reasons = [
         f"Its balanced accuracy, for which both classes weigh alike, is {balanced.value:.1%} ({balanced.low:.1%} to "
         f"{balanced.high:.1%}); a network that always answers alike has 50 %."

@@ -273,6 +273,7 @@ class _Result:
             self.request.data.resolve().name,
             sentences(self.compared.comparison)[0],
             _table(self.rows),
+            _remarks(self.rows),
             chapters,
             answered,
             self.notes,
@@ -297,42 +298,42 @@ class _Result:
 def _table(rows: tuple[Row, ...]) -> StudyTable:
     reference = next((row.cost.milliseconds for row in rows if row.name == EFFICIENTNET), None)
     columns = (
-        "network", "published", "parameters", "learnt here", "M multiply-adds", "sees", "ms", "times faster",
+        "network", "parameters", "learnt here", "M multiply-adds", "ms", "times faster",
         "ROC AUC", "balanced accuracy", "escape", "overkill",
     )  # fmt: skip
     lines = []
     for row in rows:
         cost = row.cost
-        lines.append(
-            (
-                row.name,
-                _published(row.published),
-                f"{cost.params:,}",
-                f"{cost.params_trainable:,}",
-                f"{cost.macs / 1e6:,.0f}",
-                f"{cost.input_size[1]}x{cost.input_size[0]}",
-                f"{cost.milliseconds:.1f}",
-                "-" if reference is None else f"{reference / cost.milliseconds:.1f}",
-                *_figures(row),
-            )
-        )
+        faster = "-" if reference is None else f"{reference / cost.milliseconds:.1f}"
+        counted = (f"{cost.params:,}", f"{cost.params_trainable:,}", f"{cost.macs / 1e6:,.0f}")
+        lines.append((row.name, *counted, f"{cost.milliseconds:.1f}", faster, *_figures(row)))
     return StudyTable(columns, tuple(lines))
 
 
-def _published(told: dict[str, Any]) -> str:
-    if not told:
-        return "-"
-    size = f"{told['height']}x{told['width']}"
-    return f"{told['params']:,} ({told['params_trainable']:,} learnt), {told['macs'] / 1e9:.2f} G at {size}"
+def _remarks(rows: tuple[Row, ...]) -> tuple[str, ...]:
+    """Return what stands below the table: what was published, what each network sees, and what is missing."""
+    found = []
+    for row in rows:
+        told, (height, width) = row.published, row.cost.input_size
+        sees = f"{row.name} sees {width}x{height} pixels"
+        if told:
+            sees += (
+                f"; published: {told['params']:,} parameters, {told['params_trainable']:,} of them learnt, "
+                f"{told['macs'] / 1e9:.2f} G multiply-adds at {told['height']}x{told['width']} pixels"
+            )
+        if told or row.why:
+            found.append(f"{sees}. {row.why[:1].upper()}{row.why[1:]}{'.' if row.why else ''}".rstrip())
+    height, width = rows[-1].cost.input_size
+    return (*found, f"All others see {width}x{height} pixels.")
 
 
 def _figures(row: Row) -> tuple[str, ...]:
     if row.standing is None:
-        return (row.why, "", "", "")
+        return ("-",) * 4
     cells = []
     for name, digits in (("auc", 3), ("balanced_accuracy", 3), ("escape_rate", 2), ("overkill_rate", 2)):
         rate = row.standing.figures[name]
-        cells.append(f"{rate.value:.{digits}f} ({rate.low:.{digits}f} to {rate.high:.{digits}f})")
+        cells.append(f"{rate.value:.{digits}f} ({rate.low:.{digits}f}\N{EN DASH}{rate.high:.{digits}f})")
     return tuple(cells)
 
 
