@@ -324,7 +324,7 @@ def _remarks(rows: tuple[Row, ...]) -> tuple[str, ...]:
         if told or row.why:
             found.append(f"{sees}. {row.why[:1].upper()}{row.why[1:]}{'.' if row.why else ''}".rstrip())
     height, width = rows[-1].cost.input_size
-    return (*found, f"All others see {width}x{height} pixels.")
+    return (*found, f"{'All others' if found else 'All'} see {width}x{height} pixels.")
 
 
 def _figures(row: Row) -> tuple[str, ...]:
