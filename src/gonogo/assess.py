@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from gonogo.data.cache import load_sample
-from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
-from gonogo.data.groups import group_by, join_groups
+from gonogo.data.groups import join_groups
 from gonogo.data.manifest import Manifest
+from gonogo.data.reading import AS_TRAINED, Reading, read_like
 from gonogo.data.scan import scan
 from gonogo.data.split import shared_content
 from gonogo.errors import DataError, UsageError, did_you_mean
@@ -56,6 +56,7 @@ class Subject:
         leaky: for test and val, the share of photos whose part also stands in another split; None if none does.
         options: how the run's data were read; None for a gauge.
         validation: labels (M,) of the run's validation photos and what it answers to them (M, K); None for a gauge.
+        good_alone: it was shown no defect, so that whatever is not good is one to it.
     """
 
     name: str
@@ -67,28 +68,7 @@ class Subject:
     leaky: Mapping[str, Any] | None
     options: DataOptions | None = None
     validation: tuple[Int64Array, Float32Array] | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How photos that are given are read; what is None is as the run's own were.
-
-    Attributes:
-        format: name of the format.
-        task: "binary" for good and defect, "class" for the kinds.
-        mixed: what a photo with boxes of several classes is.
-        group_by: how file names tell the part.
-        photos: the folder that a table's paths are below.
-    """
-
-    format: str | None = None
-    task: TaskName | None = None
-    mixed: MixedRule | None = None
-    group_by: str | None = None
-    photos: Path | None = None
-
-
-AS_TRAINED = Reading()
+    good_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,11 +137,21 @@ def open_subject(path: Path) -> Subject:
             run.metrics.get("leaky"),
             run.config.options,
             run.read_predictions(),
+            bool(run.metrics.get("good_alone")),
         )
     if (path / MANIFEST_NAME).is_file() or path.suffix == ".onnx":
         gauge = Gauge.load(path)
-        leaky = gauge.facts.about.get("leaky")
-        return Subject(path.name, gauge.open(), gauge.facts.decision, gauge.facts.grid, None, gauge.seen, leaky)
+        about = gauge.facts.about
+        return Subject(
+            path.name,
+            gauge.open(),
+            gauge.facts.decision,
+            gauge.facts.grid,
+            None,
+            gauge.seen,
+            about.get("leaky"),
+            good_alone=bool(about.get("good_alone")),
+        )
     raise UsageError(f"{path} is neither a run (run.toml) nor a gauge ({MANIFEST_NAME}); give one of them")
 
 
@@ -207,7 +197,7 @@ def assess(
     seen = are_seen(subject.seen, [s.sha256 for s in manifest.samples] if data is not None else [])
     leaky = {**(subject.leaky or {}), **({"data": vars(share(seen, None))} if seen.any() else {})} or None
     folder = out or (path / f"eval-{split}" if subject.manifest is not None else Path(f"{path.stem}-eval"))
-    refused = why_refused(subject.decision, answers.pred_probs)
+    refused = why_refused(subject.decision, answers.pred_probs, manifest.labels if subject.good_alone else None)
     page, place = (folder, None) if _is_page(out) else (folder / PAGE_NAME, folder)
     result = Assessment(figures, split, place, page, leaked, refused, leaky, int(seen.sum()), whole.notes)
     answered = _answered(path.name, result, subject, manifest, answers.pred_probs, groups)
@@ -256,6 +246,10 @@ def _answered(
     )
 
 
+def _cautions(subject: Subject) -> tuple[str, ...]:
+    return ("no defect was ever shown to it: escapes cannot be promised",) if subject.good_alone else ()
+
+
 def _splits(manifest: Manifest) -> str:
     return ", ".join(sorted({sample.split or "none named" for sample in manifest.samples}))
 
@@ -276,8 +270,8 @@ def _choose(
         raise UsageError(f"{path} is a gauge and knows no photos; give a folder of them: gonogo eval {path} DATA")
     if data is None:
         assert subject.manifest is not None
-        return subject.manifest, split or "test"
-    manifest = _read(data, reading, subject.options)
+        return replace(subject.manifest, notes=_cautions(subject)), split or "test"
+    manifest = read_like(data, reading, subject.options, subject.decision.task if subject.good_alone else None)
     classes = subject.decision.task.classes
     unknown = [name for name in manifest.classes if name not in classes]
     if unknown:
@@ -287,33 +281,9 @@ def _choose(
     manifest = scan(named, skip_unreadable=skip_unreadable, progress=steps).manifest
     if manifest.has_groups:
         manifest = join_groups(manifest)  # photos with the same bytes are of one part, whatever their names say
+    manifest = replace(manifest, notes=(*_cautions(subject), *manifest.notes))
     has_test = any(sample.split == "test" for sample in manifest.samples)
     return manifest, split or ("test" if has_test else "all")
-
-
-def _read(data: Path, reading: Reading, trained: DataOptions | None) -> Manifest:
-    """Read photos as the run's own were read, except for what is said otherwise."""
-    format_name = reading.format or (trained.format if trained else None)
-    task = reading.task or (trained.task if trained else None)
-    mixed = reading.mixed or (trained.mixed if trained else None) or "refuse"
-    try:
-        manifest = read_dataset(data, format_name, ReadOptions(task, mixed, photos=reading.photos))
-    except DataError as error:
-        if reading.format or not format_name:
-            raise
-        raise DataError(
-            f"{error} (it was read as {format_name}, as the run's photos were; --format reads it otherwise)"
-        ) from error
-    rule = reading.group_by or (trained.group_by if trained else None)
-    if rule is None:
-        return manifest
-    try:
-        return group_by(manifest, rule)
-    except UsageError:
-        if reading.group_by:
-            raise
-        note = f"the run's --group-by {rule} does not fit these names: photos are counted, not parts"
-        return replace(manifest, notes=(*manifest.notes, note))
 
 
 def _ask(subject: Subject, manifest: Manifest, progress: Callable[[str, int, int], None] | None) -> Answer:

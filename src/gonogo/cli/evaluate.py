@@ -36,6 +36,10 @@ def run(
     mixed: MixedOrAsTrained = None,
     photos: Photos = None,
     group_by: GroupBy = None,
+    good: Annotated[
+        str | None,
+        typer.Option(help="The good class of DATA, for a gauge that was shown no defect; 'none' if none is."),
+    ] = None,
     force: Force = False,
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
@@ -44,7 +48,8 @@ def run(
     check_choice(task, "--task", ("binary", "class"))
     check_choice(mixed, "--mixed", MIXED)
     try:
-        from gonogo.assess import Reading, assess
+        from gonogo.assess import assess
+        from gonogo.data.reading import Reading
 
         with Console(as_json) as console:
             result = assess(
@@ -52,7 +57,7 @@ def run(
                 data,
                 split=split,
                 out=out,
-                reading=Reading(format_, task, mixed, group_by, photos),  # type: ignore[arg-type]  # checked above
+                reading=Reading(format_, task, mixed, group_by, photos, good),  # type: ignore[arg-type]  # checked above
                 skip_unreadable=skip_unreadable,
                 force=force,
                 progress=console.progress,

@@ -52,7 +52,7 @@ def run(
             )
         for reason in broken:
             console.note(f"left out: {reason}")
-        _show(console, answers)
+        _show(console, opened, answers)
         if save is not None and answers:
             _draw(opened, gauge, answers, save)
             console.line(f"picture: {save}")
@@ -74,24 +74,46 @@ def _collect(photos: list[Path]) -> list[Path]:
     return paths
 
 
-def _show(console: Console, answers: list[tuple[Path, Verdict]]) -> None:
-    """Print the verdicts, the likeliest defects first where there are many, and how many there are of each."""
+def _why(gauge: Gauge, verdict: Verdict) -> str:
+    """Return what a person should know of a photo that is no go; empty for the others."""
+    decision = gauge.facts.decision
+    if verdict.is_unknown:
+        return f"unlike anything in training, {verdict.novelty:.1f} times the limit"
+    if verdict.verdict == "review":
+        return "between both thresholds"
+    if verdict.verdict == "no-go" and gauge.facts.about.get("good_alone") and decision.threshold is not None:
+        times = _odds(verdict.prob) / _odds(decision.threshold)
+        return f"unlike good parts, {times:.1f} times the limit"
+    return ""
+
+
+def _odds(prob: float) -> float:
+    return prob / max(1 - prob, 1e-7)
+
+
+def _show(console: Console, gauge: Gauge, answers: list[tuple[Path, Verdict]]) -> None:
+    """Print the verdicts, and how many there are of each.
+
+    The likeliest defects come first where there are many, or where no defect is known yet and they are worth a look.
+    """
     from collections import Counter
 
-    shown = answers if len(answers) <= ROWS else sorted(answers, key=lambda pair: -pair[1].prob)[:ROWS]
-    console.table(
-        ("photo", "verdict", "label", "probability", "where (x, y, w, h)"),
+    in_order = len(answers) <= ROWS and not gauge.facts.about.get("good_alone")
+    shown = answers if in_order else sorted(answers, key=lambda pair: -pair[1].prob)[:ROWS]
+    reasons = [_why(gauge, verdict) for _, verdict in shown]
+    columns = ("photo", "verdict", "label", "probability", "where (x, y, w, h)")
+    rows = (
         (
-            (
-                str(path),
-                verdict.verdict or "-",
-                verdict.label,
-                f"{verdict.prob:.4f}",
-                ", ".join(map(str, verdict.region)) if verdict.region else "",
-            )
-            for path, verdict in shown
-        ),
+            str(path),
+            verdict.verdict or "-",
+            verdict.label,
+            f"{verdict.prob:.4f}",
+            ", ".join(map(str, verdict.region)) if verdict.region else "",
+            *([reason] if any(reasons) else []),
+        )
+        for (path, verdict), reason in zip(shown, reasons, strict=True)
     )
+    console.table((*columns, "why") if any(reasons) else columns, rows)
     if len(shown) < len(answers):
         console.line(f"the {len(shown)} highest probabilities of {len(answers)} photos; --json lists all")
     counts = Counter(verdict.verdict or verdict.label for _, verdict in answers)

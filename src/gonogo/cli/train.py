@@ -43,6 +43,7 @@ from gonogo.cli.training import (
     Prevalence,
     RecipeFile,
     Reduce,
+    RejectUnknown,
     Seed,
     Set,
     Size,
@@ -95,6 +96,7 @@ def run(
     cost_review: CostReview = None,
     prevalence: Prevalence = None,
     best_f1: Annotated[bool, typer.Option("--best-f1", help="Choose the threshold by F1.")] = False,
+    reject_unknown: RejectUnknown = True,
     recipe: RecipeFile = None,
     set_: Set = None,
     imbalance: Annotated[
@@ -155,7 +157,9 @@ def run(
     )
     changes = {**key_values(with_ or [], "--with"), **given(cut=cut, unfrozen=unfreeze)}
     source = weights_source(weights)
-    request = TrainRequest(data, out, arch, changes, values, options, decision, device, resume, force, source)
+    request = TrainRequest(
+        data, out, arch, changes, values, options, decision, device, resume, force, source, reject_unknown
+    )
     with Console(as_json) as console:
         if dry_run:
             tables = plan(request, progress=console.progress, note=console.note).config.to_tables()
@@ -163,7 +167,7 @@ def run(
             console.result({"would_write": str(out), **tables})
             return
         finished = train(request, progress=console.progress, report=console.epoch, note=console.note)
-        _show(console, out, finished.metrics)
+        _show(console, out, finished.metrics, reject_unknown)
         unmet = finished.metrics["refused"] or "; ".join(finished.metrics["unmet"])
         if unmet:
             raise BarNotMetError(unmet)
@@ -204,7 +208,29 @@ def _words(value: Any) -> str:
     return "+".join(value) if isinstance(value, list | tuple) else str(value)
 
 
-def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
+def _show_unknown(console: Console, metrics: dict[str, Any], reject_unknown: bool) -> None:
+    """Print what becomes of photos unlike those of training."""
+    if metrics["novelty"] is not None:
+        held_back = percent(metrics["novelty"]["held_back"]) + leaky_mark(metrics)
+        console.line(f"photos unlike these go to review: {held_back} of photos of unseen parts did")
+    elif reject_unknown and metrics["good_alone"] is None:
+        console.line("photos unlike these are not told: there are too few parts to say what is usual")
+
+
+def _show_good_alone(console: Console, known: dict[str, Any] | None, mark: str) -> None:
+    """Print what a distance from good parts rests on, what it cannot promise, and which photos to look at."""
+    if known is None:
+        return
+    console.line("no defect was ever shown to it: escapes cannot be promised")
+    console.line(
+        f"it knows {known['parts']} good parts ({known['photos']} photos); held out in turn, "
+        f"{percent(known['held_back'])}{mark} of their photos lie beyond its limit"
+    )
+    rows = ((row["path"], f"{row['distance']:.2f}") for row in known["to_label"])
+    console.table(("most worth labelling", "times the limit"), rows)
+
+
+def _show(console: Console, out: Path, metrics: dict[str, Any], reject_unknown: bool) -> None:
     figures = metrics["val"]
     _show_trials(console, metrics["tried"])
     mark = leaky_mark(metrics)
@@ -224,6 +250,8 @@ def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
             f"{percent(figures['overkill_rate'])}{mark}; {says}"
         )
     show_promise(console, figures)
+    _show_good_alone(console, metrics["good_alone"], mark)
+    _show_unknown(console, metrics, reject_unknown)
     console.line(f"accuracy {percent(figures['accuracy'])}{mark}")
     console.line(f"run: {out}   next: gonogo eval {out}   gonogo export {out}")
     names = (
@@ -236,6 +264,8 @@ def _show(console: Console, out: Path, metrics: dict[str, Any]) -> None:
         "images_per_second",
         "val",
         "tried",
+        "novelty",
+        "good_alone",
         "refused",
         "unmet",
     )

@@ -37,6 +37,9 @@ CostEscape = Annotated[str | None, typer.Option(help="Of a defect called go, to 
 CostOverkill = Annotated[str | None, typer.Option(help="Of a good part called no-go.")]
 CostReview = Annotated[str | None, typer.Option(help="Of a photo sent to review.")]
 Prevalence = Annotated[str | None, typer.Option(help="Share of defects on the line, to weigh costs.")]
+RejectUnknown = Annotated[
+    bool, typer.Option("--reject-unknown/--no-reject-unknown", help="Send photos unlike those of training to review.")
+]
 RecipeFile = Annotated[Path | None, typer.Option(help="Recipe file, TOML.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="Recipe value, such as rotate_degrees=10; may be repeated.")

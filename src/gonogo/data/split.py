@@ -101,6 +101,7 @@ def split_manifest(
     test: float = 0.2,
     seed: int = 0,
     groups: Sequence[int] | None = None,
+    may_lack: Sequence[str] = (),
 ) -> Division:
     """Give every sample a split.
 
@@ -113,6 +114,7 @@ def split_manifest(
         test: share of all photos, used only where the data came without a test set.
         seed: which groups go where; the order of the samples plays no part.
         groups: (N,) number of what stays together; photos of one part and of the same bytes unless given.
+        may_lack: classes that need not stand in every split.
 
     Raises:
         UsageError: shares outside 0 to 1.
@@ -140,7 +142,7 @@ def split_manifest(
                 splits[place] = names[number]
         unbalanced = find_unbalanced(found.counts, side, wanted, names, manifest.classes)
     result = with_splits(manifest, splits)
-    _check(result, numbers)
+    _check(result, numbers, may_lack)
     return Division(result, None, unbalanced)
 
 
@@ -214,10 +216,11 @@ def without_split(manifest: Manifest, *, keep_test: bool = False) -> Manifest:
     return with_splits(manifest, [""] * len(manifest))
 
 
-def _check(manifest: Manifest, numbers: Sequence[int]) -> None:
+def _check(manifest: Manifest, numbers: Sequence[int], may_lack: Sequence[str] = ()) -> None:
     """Refuse a split in which a class is missing."""
     for split in SPLITS:
-        missing = [name for name, count in manifest.select(split).counts().items() if count == 0]
+        counts = manifest.select(split).counts()
+        missing = [name for name, count in counts.items() if count == 0 and name not in may_lack]
         if missing:
             own = [n for n, s in zip(numbers, manifest.samples, strict=True) if s.label == missing[0]]
             parts = len(set(own))

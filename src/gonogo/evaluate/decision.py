@@ -192,12 +192,7 @@ def check_answers(task: Task, labels: Int64Array, pred_probs: Float32Array) -> N
     Raises:
         DataError: no good or no defective photo, or a probability that is not a number.
     """
-    broken = int((~np.isfinite(pred_probs)).any(axis=1).sum())
-    if broken:
-        raise DataError(
-            f"the network answers no number for {broken} of {len(labels)} photos, expected probabilities; train again, "
-            "with a smaller learning rate"
-        )
+    check_numbers(pred_probs)
     if task.good_index is None:
         return
     defective = labels != task.good_index
@@ -206,4 +201,18 @@ def check_answers(task: Task, labels: Int64Array, pred_probs: Float32Array) -> N
         raise DataError(
             f"no {missing} photo in validation ({len(labels)} photos); a threshold needs both: add {missing} parts, or "
             "give a split that has both"
+        )
+
+
+def check_numbers(pred_probs: Float32Array) -> None:
+    """Check that (N, K) probabilities are numbers.
+
+    Raises:
+        DataError: one is not.
+    """
+    broken = int((~np.isfinite(pred_probs)).any(axis=1).sum())
+    if broken:
+        raise DataError(
+            f"the network answers no number for {broken} of {len(pred_probs)} photos, expected probabilities; train "
+            "again, with a smaller learning rate"
         )

@@ -90,6 +90,8 @@ def measure(
     """
     figures, parts = _Figures(decision, labels, answers, pred_probs), Parts.of(groups, len(labels))
     values = {name: float(value[0]) for name, value in figures(np.ones((1, len(labels)))).items()}
+    if (labels == labels[0]).all():
+        values |= dict.fromkeys(values.keys() & {"mcc", "f1_defect"}, math.nan)  # of one class they say nothing
     strata = parts.strata(labels)
     draws = int(np.clip(_MOST_WORK / (len(labels) * max(1, len(figures.sides))), LEAST_DRAWS, DRAWS))
     pieces = [figures(counts[:, parts.codes]) for counts in draw_parts(strata, len(labels), draws)]

@@ -223,8 +223,18 @@ def _label_sets(
     return LabelSetFigures(share(sets[np.arange(len(labels)), labels], groups), float(sets.sum(axis=1).mean()))
 
 
-def why_refused(decision: Decision, pred_probs: Float32Array) -> str | None:
-    """Return why nobody should use this network: it answers every photo alike; None where it does not."""
+def why_refused(decision: Decision, pred_probs: Float32Array, labels: Int64Array | None = None) -> str | None:
+    """Return why nobody should use this network: it answers every photo alike; None where it does not.
+
+    Args:
+        decision: classes and thresholds.
+        pred_probs: (N, K).
+        labels: (N,) class numbers, where all photos may be of one class: then it is right to answer that one.
+    """
+    if labels is not None and len(labels) and (labels == labels[0]).all():
+        answers = decision.labels(pred_probs)
+        if (answers == labels[0]).any():
+            return None
     answers = np.unique(decision.labels(pred_probs))
     verdicts = set(decision.verdicts(pred_probs))
     if len(pred_probs) < 2 or (len(answers) > 1 and verdicts != {"no-go"} and verdicts != {"review"}):

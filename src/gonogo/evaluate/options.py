@@ -88,10 +88,12 @@ def policy_from(
             raise UsageError(f"{name} says nothing without {' or '.join(needs)}; give that too, or leave it out")
     if max_escape is not None:
         overkill = None if max_overkill is None else parse_rate(max_overkill, "--max-overkill")
-        sure = DEFAULT_CONFIDENCE if confidence is None else _confidence(confidence)
+        sure = DEFAULT_CONFIDENCE if confidence is None else parse_confidence(confidence)
         return MaxEscape(parse_rate(max_escape), sure, overkill)
     if set_error is not None:
-        return LabelSets(parse_rate(set_error, "--set-error"), None if confidence is None else _confidence(confidence))
+        return LabelSets(
+            parse_rate(set_error, "--set-error"), None if confidence is None else parse_confidence(confidence)
+        )
     if cost is not None:
         return _costs(cost_escape, cost_overkill, cost_review, prevalence)
     return BestF1() if best_f1 else BestBalancedAccuracy()
@@ -109,7 +111,15 @@ def _costs(escape: Number | None, overkill: Number | None, review: Number | None
     )
 
 
-def _confidence(value: Number) -> float:
+def parse_confidence(value: Number) -> float:
+    """Read a confidence.
+
+    Args:
+        value: a number, or text such as "95%", "95 %" or "0.95".
+
+    Raises:
+        UsageError: it is no number, or not above 0 and below 1.
+    """
     confidence = _number(value, "--confidence", "such as 0.95 or 95%", percent=True)
     check_confidence(confidence)
     return confidence

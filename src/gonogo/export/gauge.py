@@ -52,10 +52,15 @@ def gauge_facts(run: Run) -> Facts:
         "guarantee": metrics["val"]["guarantee"],
         "leaky": metrics.get("leaky"),
         "novelty": metrics.get("novelty"),
+        "good_alone": _without_photos(metrics.get("good_alone")),
         "val": metrics["val"],
     }
     stride, first = run.load_network().map_grid()
     return Facts(run.decision, config.geometry, stride, first, about)
+
+
+def _without_photos(good_alone: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if good_alone is None else {name: value for name, value in good_alone.items() if name != "to_label"}
 
 
 def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, force: bool = False) -> Exported:

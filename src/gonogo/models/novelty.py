@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from gonogo.types import Float64Array
 
+# A channel that is 0 everywhere, in training and in this photo, adds nothing.
+LEAST_LENGTH = 1e-12
+
 
 def pool(features: Tensor) -> Tensor:
     """Turn (N, C, h, w) features into (N, 3 C): each channel's average, maximum and root mean square."""
@@ -91,3 +94,27 @@ class Novelty(nn.Module):
         values = pool(features) * self.scale + self.shift
         along = values @ self.axes
         return values.square().sum(1) + along.square() @ self.weights
+
+    def shares(self, features: Tensor) -> Tensor:
+        """Return (N, h, w), what each place of (N, C, h, w) features adds to the distance; their mean is the distance.
+
+        The distance is a sum over pooled features, each off by some amount and weighed by what the others are off by.
+        An average is off by the mean of what its places are off by, and the same holds for the mean of squares below a
+        root. What a maximum exceeds the usual one by is shared out among the places that exceed it, by how much they do
+        (one place alone would lose it to another as soon as two are nearly equal); what it lacks is shared evenly.
+        """
+        n, channels, height, width = features.shape
+        pooled = pool(features)
+        values = pooled * self.scale + self.shift
+        pull = values + (values @ self.axes * self.weights) @ self.axes.T
+        average, _, length = (pull * self.scale).view(n, 3, channels).unbind(1)
+        usual = (-self.shift / self.scale).view(3, channels, 1)
+        # What a root is off by is what is below it is off by, over the sum of both roots.
+        length = length / (pooled[:, 2 * channels :] + usual[2, :, 0]).clamp(min=LEAST_LENGTH)
+        flat = features.flatten(2)
+        places = average[:, None] @ (flat - usual[0]) + length[:, None] @ (flat.square() - usual[2].square())
+        over = torch.relu(flat - usual[1])
+        total = over.sum(2, keepdim=True)
+        portions = torch.where(total > 0, over / total.clamp(min=LEAST_LENGTH) * (height * width), 1.0)
+        places = places + (pull * values).view(n, 3, channels)[:, 1, None] @ portions
+        return places.view(n, height, width)

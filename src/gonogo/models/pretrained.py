@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from gonogo.errors import UsageError
-from gonogo.models.architecture import Levels, Network
+from gonogo.models.architecture import Head, Levels, Network
+from gonogo.models.layers.distance_head import DistanceHead
 from gonogo.models.layers.statistics_head import StatisticsHead
 
 LEVELS = {
@@ -20,13 +23,23 @@ LEVELS = {
 FINE_TUNING = {"epochs": 5, "lr": 2e-4, "keep": "last", "patience": 0}
 
 
+def make_head(channels: int, num_classes: int, statistics: Sequence[str], axes: int) -> Head:
+    """Return a linear head on statistics or, where axes are given, the distance from good parts.
+
+    Args:
+        channels: of the features.
+        num_classes: K.
+        statistics: of each channel over the photo; the distance has its own.
+        axes: of the distance; 0 for a linear head.
+    """
+    return DistanceHead(channels, num_classes, axes) if axes else StatisticsHead(channels, num_classes, statistics)
+
+
 class PretrainedNetwork(Network):
-    """A pretrained body, each channel's statistics over the photo, a linear head.
+    """A pretrained body, each channel's statistics over the photo, and a head on them: linear, or a distance.
 
     Subclasses set `body` and `head`, define `stages`, and call `unfreeze`.
     """
-
-    head: StatisticsHead
 
     def stages(self) -> list[list[nn.Parameter]]:
         """Return the body's parameters stage by stage, the first one first; nothing where it has no stages to name."""

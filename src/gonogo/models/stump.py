@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from gonogo.errors import DataError, UsageError
 from gonogo.models.architecture import Architecture, Network, Pretraining
-from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.mobilenet import LAST_BLOCK, mobilenet_v2_features
-from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork
+from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork, make_head
 from gonogo.models.weights import match_weights
 
 HUB_URL = "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"
@@ -34,12 +33,15 @@ class StumpOptions:
         statistics: of each channel over the photo, some of avg, max and std.
         levels: what the weights expect of the pixels: "half" for x / 127.5 - 1, "imagenet" for torchvision's files.
         unfrozen: how many of the last blocks learn; the others keep the weights they came with.
+        axes: directions of the distance from good parts that have a variance of their own, where there is no defect to
+            learn from; found on the photos. 0 for a linear head.
     """
 
     cut: int = 7
     statistics: tuple[Literal["avg", "max", "std"], ...] = ("avg", "max", "std")
     levels: Literal["half", "imagenet"] = "half"
     unfrozen: int = 0
+    axes: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.cut <= LAST_BLOCK:
@@ -57,7 +59,7 @@ class Stump(PretrainedNetwork):
         self.body = mobilenet_v2_features(in_channels, options.cut)
         self.unfreeze(options.unfrozen)
         channels = [layer.out_channels for layer in self.body.modules() if isinstance(layer, nn.Conv2d)][-1]
-        self.head = StatisticsHead(channels, num_classes, options.statistics)
+        self.head = make_head(channels, num_classes, options.statistics, options.axes)
 
     def stages(self) -> list[list[nn.Parameter]]:
         """Return the blocks' parameters."""

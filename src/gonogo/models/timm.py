@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from gonogo.errors import DataError, MissingExtraError, UsageError
 from gonogo.models.architecture import Architecture, Levels, Network, Pretraining
 from gonogo.models.cost import dry_run
-from gonogo.models.layers.statistics_head import StatisticsHead
-from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork
+from gonogo.models.pretrained import FINE_TUNING, LEVELS, PretrainedNetwork, make_head
 from gonogo.models.weights import match_weights
 
 # What torchvision calls its classifiers; timm says of each backbone what it calls its own.
@@ -84,12 +83,15 @@ class TimmOptions:
         levels: what the weights expect of the pixels: "published" for what timm knows of this backbone's, "half" for
             x / 127.5 - 1, "imagenet" for torchvision's files.
         unfrozen: how many of the last stages learn; the others keep the weights they came with.
+        axes: directions of the distance from good parts that have a variance of their own, where there is no defect to
+            learn from; found on the photos. 0 for a linear head.
     """
 
     backbone: str = "efficientnet_b0"
     statistics: tuple[Literal["avg", "max", "std"], ...] = ("avg",)
     levels: Literal["published", "half", "imagenet"] = "published"
     unfrozen: int = 0
+    axes: int = 0
 
 
 class Grid(nn.Module):
@@ -132,7 +134,7 @@ class Timm(PretrainedNetwork):
         model = create(options.backbone)
         self.body = Grid(model, model.feature_info[-1]["reduction"])
         self.unfreeze(options.unfrozen)
-        self.head = StatisticsHead(self._channels(options.backbone), num_classes, options.statistics)
+        self.head = make_head(self._channels(options.backbone), num_classes, options.statistics, options.axes)
         if model.pretrained_cfg["fixed_input_size"]:
             self.fixed_size = tuple(model.pretrained_cfg["input_size"][1:])
 

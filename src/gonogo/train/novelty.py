@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gonogo.data.good_alone import LEAST_PARTS
 from gonogo.evaluate.intervals import share
 from gonogo.models.architecture import Network
 from gonogo.models.novelty import Novelty, Spread, pool
@@ -21,7 +22,6 @@ EXPLAINED = 0.85  # of the variance, by directions with a variance of their own
 LEFT_WEIGHS = 2.0  # what lies outside of them tells more
 HELD_BACK = 0.01  # of the photos of parts held out may lie beyond the limit
 FOLDS = 5
-LEAST_PARTS = 10
 # A feature that hardly varies in training is not trusted without end, in units of its size.
 STILL = 1e-3
 
@@ -67,7 +67,8 @@ def fit_novelty(network: Network, prepared: Prepared, seed: int, device: torch.d
     distances = held_out_distances(values, parts, seed)
     limit = float(np.quantile(distances, 1 - HELD_BACK, method="higher"))
     novelty = Novelty.of(spread_of(values, parts), limit)
-    return Fitted(novelty, share(distances > limit, groups), count, distances / limit)
+    named = groups if prepared.manifest.has_groups else None
+    return Fitted(novelty, share(distances > limit, named), count, distances / limit)
 
 
 def held_out_distances(values: Float64Array, parts: Int64Array, seed: int) -> Float64Array:
@@ -99,8 +100,14 @@ def watched_features(network: Network, prepared: Prepared, device: torch.device)
     return recall_or_make([f"watched {network.watched}", *about], make)["watched"], [groups[row] for row in rows]
 
 
-def spread_of(values: Float64Array, parts: Int64Array) -> Spread:
-    """Return how features (N, F) of parts (N,) are spread; a part counts as the square root of its photos."""
+def spread_of(values: Float64Array, parts: Int64Array, axes: int | None = None) -> Spread:
+    """Return how features (N, F) of parts (N,) are spread; a part counts as the square root of its photos.
+
+    Args:
+        values: the features.
+        parts: the number of each photo's part.
+        axes: how many directions get a variance of their own; as many as explain enough unless given.
+    """
     _, place, sizes = np.unique(parts, return_inverse=True, return_counts=True)
     weights = 1 / np.sqrt(sizes[place])
     weights /= weights.sum()
@@ -108,11 +115,11 @@ def spread_of(values: Float64Array, parts: Int64Array) -> Spread:
     centred = values - mean
     std = np.maximum(np.sqrt(weights @ np.square(centred)), STILL * np.abs(mean) + 1e-9)
     scaled = centred / std * np.sqrt(weights)[:, None]
-    variances, axes = _principal(scaled)
+    variances, directions = _principal(scaled)
     total = variances.sum()
-    k = int(np.searchsorted(np.cumsum(variances), EXPLAINED * total)) + 1
+    k = axes or int(np.searchsorted(np.cumsum(variances), EXPLAINED * total)) + 1
     return Spread(
-        mean, std, axes[:k], variances[:k], max(float(variances[k:].sum()), 1e-6 * float(total)) / LEFT_WEIGHS
+        mean, std, directions[:k], variances[:k], max(float(variances[k:].sum()), 1e-6 * float(total)) / LEFT_WEIGHS
     )
 
 

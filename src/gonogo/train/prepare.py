@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from gonogo.data.cache import reduced_pixels
-from gonogo.data.formats import MixedRule, ReadOptions, TaskName, read_dataset
+from gonogo.data.formats import MixedRule, ReadOptions, TaskName
 from gonogo.data.geometry import Colour, Geometry
-from gonogo.data.groups import group_by
+from gonogo.data.good_alone import DEFECT, check_parts
 from gonogo.data.manifest import Manifest
 from gonogo.data.scan import Scan, scan
 from gonogo.data.split import Division, linked_groups, share_out, split_manifest, with_splits, without_split
-from gonogo.data.task import Task, resolve_task
+from gonogo.data.task import Task
 from gonogo.errors import DataError, UsageError
 from gonogo.splitting import TEST, VAL, Progress, describe_leaks, leaky_shares, link_parts, refuse_leaks
+from gonogo.train.listing import Listed, list_photos
 from gonogo.train.loader import statistics
 from gonogo.types import Int64Array, Rate, UInt8Array
 
@@ -93,6 +94,7 @@ class Prepared:
         pixels: (N, h, w, stored_channels) uint8, in the manifest's order.
         notes: what the user should know.
         leaky: for test and val, the share of photos whose part also stands in another split; empty if none does.
+        good_alone: no photo outside the test set shows a defect.
     """
 
     manifest: Manifest
@@ -101,6 +103,7 @@ class Prepared:
     pixels: UInt8Array
     notes: tuple[str, ...]
     leaky: dict[str, Rate]
+    good_alone: bool = False
 
     def rows(self, split: str) -> Int64Array:
         """Return (M,) the places of a split's photos in `manifest` and `pixels`."""
@@ -111,6 +114,7 @@ def prepare(
     data: Path,
     options: DataOptions,
     *,
+    listed: Listed | None = None,
     default_colour: Colour | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -120,6 +124,7 @@ def prepare(
     Args:
         data: a folder or a manifest file.
         options: what the user said.
+        listed: its photos, where they were listed already.
         default_colour: what the architecture was made for, used unless the options say otherwise.
         seed: of the split.
         progress: called with what is done, how much of it, and of how much.
@@ -129,9 +134,12 @@ def prepare(
         UsageError: the options do not fit the photos.
         MissingExtraError: a library that the search for copies needs is not installed.
     """
-    read = read_photos(data, options, default_colour=default_colour, progress=progress)
-    division, leaky = _split(read.linked, read.named, data, options, seed)
-    return _reduced(read, division, leaky, progress)
+    read = read_photos(data, options, listed=listed, default_colour=default_colour, progress=progress)
+    is_alone = listed is not None and listed.good_alone
+    if is_alone:
+        check_parts(read.linked)
+    division, leaky = _split(read, data, options, seed, may_lack=(DEFECT,) if is_alone else ())
+    return replace(_reduced(read, division, leaky, progress), good_alone=is_alone)
 
 
 @dataclass(frozen=True)
@@ -154,20 +162,22 @@ class Photos:
 
 
 def read_photos(
-    data: Path, options: DataOptions, *, default_colour: Colour | None = None, progress: Progress | None = None
+    data: Path,
+    options: DataOptions,
+    *,
+    listed: Listed | None = None,
+    default_colour: Colour | None = None,
+    progress: Progress | None = None,
 ) -> Photos:
     """Read, scan, find parts and choose the geometry; arguments and errors as for `prepare`."""
     if options.resplit and options.allow_leaks:
         raise UsageError("--resplit makes a new split and --allow-leaks keeps the one given; leave one of them out")
-    manifest = read_dataset(data, options.format, options.reading)
-    if options.group_by is not None:
-        manifest = group_by(manifest, options.group_by)
-    task = resolve_task(manifest.classes, options.good)
-    scanned = scan(manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
+    listed = listed or list_photos(data, options)
+    scanned = scan(listed.manifest, skip_unreadable=options.skip_unreadable, progress=_named(progress, "reading"))
     geometry = choose_geometry(scanned, options, default_colour)
     named = link_parts(scanned, groups=None if options.groups is None else Path(options.groups), find_copies=False)
     linked = link_parts(named, find_copies=options.find_copies, progress=progress)
-    return Photos(scanned, named.manifest, linked.manifest, task, geometry)
+    return Photos(scanned, named.manifest, linked.manifest, listed.task, geometry)
 
 
 def prepare_folds(
@@ -218,25 +228,26 @@ def _reduced(read: Photos, division: Division, leaky: dict[str, Rate], progress:
 
 
 def _split(
-    linked: Manifest, named: Manifest, data: Path, options: DataOptions, seed: int
+    read: Photos, data: Path, options: DataOptions, seed: int, *, may_lack: Sequence[str]
 ) -> tuple[Division, dict[str, Rate]]:
     """Complete the split that the data came with, or make one; return it with the shares that leak.
 
     Args:
-        linked: the photos, those of one part joined.
-        named: the same photos, those of one part joined where it is named.
+        read: the photos.
         data: how messages call them.
         options: what the user said.
         seed: of the split.
+        may_lack: classes that need not stand in every split.
     """
+    linked = read.linked
     if options.resplit:
         linked = without_split(linked)
     elif not options.allow_leaks:
         refuse_leaks(linked, data)
     # Whoever published a split that leaks took the photos for validation in the same way, without a look at copies;
     # whole parts kept out of training would make the figures those of another split.
-    groups = linked_groups(named) if describe_leaks(linked) else None
-    division = split_manifest(linked, val=options.val, test=options.test, seed=seed, groups=groups)
+    groups = linked_groups(read.named) if describe_leaks(linked) else None
+    division = split_manifest(linked, val=options.val, test=options.test, seed=seed, groups=groups, may_lack=may_lack)
     return division, leaky_shares(division.manifest)
 
 

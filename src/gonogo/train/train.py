@@ -12,28 +12,32 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from gonogo.config import to_dict
 from gonogo.data.geometry import Geometry
 from gonogo.errors import RunError, UsageError
-from gonogo.evaluate.metrics import evaluate, why_refused
+from gonogo.evaluate.good_alone import GoodLimit, limit_from
 from gonogo.evaluate.options import policy_from
-from gonogo.evaluate.policies import MaxEscape, check_policy, choose_decision
+from gonogo.evaluate.policies import MaxEscape, Policy, check_policy
 from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import ModelSpec, Network, count_frozen, count_parameters, make_spec
+from gonogo.models.architecture import ModelSpec, Network, make_spec
 from gonogo.models.cost import count_macs
+from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.splitting import Progress
 from gonogo.train.automatic import Left, choose_options, without_automatic
 from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
+from gonogo.train.good_alone import check_request, fit_distance, with_axes
+from gonogo.train.listing import Listed, list_photos
 from gonogo.train.loader import Loader
 from gonogo.train.loop import Step, Trainer
 from gonogo.train.novelty import fit_novelty
+from gonogo.train.outcome import outcome
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
 from gonogo.train.transfer import (
+    Weights,
     WeightsSource,
     examples_of,
     fit_network,
@@ -87,6 +91,7 @@ class Plan:
         config: what ``run.toml`` will hold.
         prepared: the photos.
         network: with its fresh weights.
+        policy: how the threshold is chosen.
         tried: what was tried for options that were left to validation, as JSON.
         reject_unknown: fit what sends photos unlike everything in training to review.
     """
@@ -94,6 +99,7 @@ class Plan:
     config: RunConfig
     prepared: Prepared
     network: Network
+    policy: Policy | GoodLimit
     tried: list[dict[str, Any]]
     reject_unknown: bool
 
@@ -113,16 +119,23 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     options = without_automatic(request.arch, request.arch_options)
     architecture.options(options)
     recipe = resolve_recipe(architecture.recipe, request.recipe)
-    policy = policy_from(**request.decision)
+    listed = list_photos(request.data, request.options, may_be_good=True)
+    policy = _how_to_decide(request, listed)
     if isinstance(policy, MaxEscape):
         recipe = fixed_epoch(recipe, request.recipe, "--max-escape")
     weights = read_pretrained(request.arch, request.weights, options)
     _check_folder(request)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
-        request.data, request.options, default_colour=architecture.colour, seed=recipe.seed, progress=progress
+        request.data,
+        request.options,
+        listed=listed,
+        default_colour=architecture.colour,
+        seed=recipe.seed,
+        progress=progress,
     )
-    check_policy(prepared.task, policy)
+    if not isinstance(policy, GoodLimit):
+        check_policy(prepared.task, policy)
     if note is not None:
         for line in prepared.notes:
             note(line)
@@ -134,7 +147,32 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         splits = ("train",) if isinstance(policy, MaxEscape) else ("train", "val")
         left = Left(request.arch_options, splits, request.options.fixes_size, recipe, request.device)
         spec, prepared, tried = choose_options(left, prepared, spec, weights.tensors, note)
-    config = RunConfig(
+    if prepared.good_alone:
+        spec = with_axes(spec, _build(spec, prepared.geometry, weights, recipe.seed), prepared)
+    network = _build(spec, prepared.geometry, weights, recipe.seed)
+    config = _config(request, prepared, spec, recipe, weights)
+    return Plan(config, prepared, network, policy, tried, request.reject_unknown)
+
+
+def _how_to_decide(request: TrainRequest, listed: Listed) -> Policy | GoodLimit:
+    """Return how the threshold is chosen; of good parts alone, refuse what cannot be learnt from them."""
+    if request.arch_options.get("axes"):
+        raise UsageError("axes is found on the photos, and only where there is no defect to learn from; leave it out")
+    if not listed.good_alone:
+        return policy_from(**request.decision)
+    check_request(request.arch, request.arch_options, request.recipe, str(request.data), str(listed.task.good))
+    return limit_from(**request.decision)
+
+
+def _build(spec: ModelSpec, geometry: Geometry, weights: Weights, seed: int) -> Network:
+    torch.manual_seed(seed)
+    network = build_checked(spec, geometry)
+    put_weights(network, spec, weights.tensors)
+    return network
+
+
+def _config(request: TrainRequest, prepared: Prepared, spec: ModelSpec, recipe: Recipe, weights: Weights) -> RunConfig:
+    return RunConfig(
         data=str(request.data),
         fingerprint=prepared.manifest.fingerprint,
         options=request.options,
@@ -146,10 +184,6 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         leaky={name: vars(rate) for name, rate in prepared.leaky.items()} or None,
         weights=weights.facts,
     )
-    torch.manual_seed(recipe.seed)
-    network = build_checked(spec, prepared.geometry)
-    put_weights(network, spec, weights.tensors)
-    return Plan(config, prepared, network, tried, request.reject_unknown)
 
 
 def train(
@@ -300,7 +334,7 @@ def learn(
 
 def answers(network: Network, prepared: Prepared, split: str, fabric: Fabric) -> Float32Array:
     """Return (M, K) class probabilities of a split's photos; of a frozen network from the features remembered."""
-    if is_frozen(network):
+    if is_frozen(network) and isinstance(network.head, StatisticsHead):
         return np.asarray(predict_examples(network, examples_of(network, prepared, split, fabric.device)).numpy())
     batches = _loader(prepared, split, fabric).batches(batch_size(prepared.geometry.input_size))
     return np.asarray(predict_probs(network, batches).numpy())
@@ -314,42 +348,20 @@ def _loader(prepared: Prepared, split: str, fabric: Fabric) -> Loader:
 def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:
     config, prepared, network = planned.config, planned.prepared, planned.network
     fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
-    progress = learn(network, prepared, config.recipe, fabric, run.checkpoint, bool(config.weights), report)
+    known, novelty = None, None
+    if prepared.good_alone:
+        # The distance that decides would hold back as unknown what it calls a defect.
+        progress, known = fit_distance(network, prepared, config.recipe.seed, fabric.device)
+    else:
+        progress = learn(network, prepared, config.recipe, fabric, run.checkpoint, bool(config.weights), report)
     run.write_history(progress.history)
     run.write_weights(copy_weights(network))
     pred_probs = answers(network, prepared, "val", fabric)
-    fitted = fit_novelty(network, prepared, config.recipe.seed, fabric.device) if planned.reject_unknown else None
-    if fitted is not None:
-        run.write_novelty(fitted.novelty)
+    if planned.reject_unknown and not prepared.good_alone:
+        novelty = fit_novelty(network, prepared, config.recipe.seed, fabric.device)
+    if novelty is not None:
+        run.write_novelty(novelty.novelty)
     network.cpu()
-    val = prepared.manifest.select("val")
-    run.write_predictions(val, pred_probs)
-    # Where any photo of the set names or shares its part, parts are what is counted.
-    groups = val.groups if prepared.manifest.has_groups else None
-    decision = choose_decision(prepared.task, val.labels, pred_probs, groups, policy_from(**config.decision))
-    figures = evaluate(decision, val.labels, pred_probs, groups)
-    trainable, statistics = count_parameters(network)
-    frozen = count_frozen(network)
-    run.write_metrics(
-        {
-            "arch": config.model.arch,
-            "params": trainable + frozen + statistics,
-            "params_trainable": trainable,
-            "params_frozen": frozen,
-            "params_statistics": statistics,
-            "macs": count_macs(network, config.geometry.network_channels, config.geometry.input_size),
-            "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
-            "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch,
-            "decision": decision.to_json(),
-            "data_root": str(prepared.manifest.root.resolve()),
-            "geometry": to_dict(config.geometry),
-            "leaky": config.leaky,
-            "tried": planned.tried,
-            "val": figures.to_json() | {"leaky": config.leaky},
-            "refused": why_refused(decision, pred_probs),
-            "unmet": list(decision.shortfalls),
-            "novelty": None if fitted is None else fitted.to_json(),
-        }
-    )
+    run.write_predictions(prepared.manifest.select("val"), pred_probs)
+    run.write_metrics(outcome(planned, progress, pred_probs, novelty, known))
     run.checkpoint.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from gonogo.errors import UsageError
 from gonogo.models.architecture import ModelSpec, count_frozen, count_parameters
 from gonogo.models.cost import count_macs
+from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.pretrained import PretrainedNetwork
 from gonogo.train.choose import Scores, Trial, score_parts
 from gonogo.train.features import batch_size
@@ -108,6 +109,7 @@ def _held_out(
         recipe: of the fine-tuning.
         fabric: device and precision.
     """
+    assert isinstance(network.head, StatisticsHead)
     rows, labels = prepared.rows("train"), examples.labels
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     logits = np.zeros((len(labels), network.head.classifier.out_features))

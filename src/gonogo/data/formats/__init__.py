@@ -29,12 +29,16 @@ class ReadOptions:
             the class of most boxes; or left out.
         empty_classes: read a class folder without photos as a class, for whoever will report it; refused otherwise.
         photos: the folder that a table's paths are below, where it is not the table's own.
+        single_class: one class is enough, as of good parts alone; refused otherwise.
+        loose: the class of photos in a folder without class folders; refused unless given.
     """
 
     task: TaskName | None = None
     mixed: MixedRule = "refuse"
     empty_classes: bool = False
     photos: Path | None = None
+    single_class: bool = False
+    loose: str | None = None
 
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -100,7 +104,7 @@ def read_dataset(path: Path | str, format_name: str | None = None, options: Read
         manifest = entry.read(path, options)
         if options.task == "binary" and not entry.has_boxes:
             manifest = _as_binary(manifest, path)
-        return _check(manifest, path, entry)
+        return _check(manifest, path, entry, options)
     except OSError as error:
         raise DataError(one_line(f"{error.filename or path}: cannot be read ({error.strerror})")) from error
     except DataError as error:
@@ -134,7 +138,7 @@ def _as_binary(manifest: Manifest, path: Path) -> Manifest:
     return replace(manifest, samples=samples, classes=tuple(sorted({s.label for s in samples})))
 
 
-def _check(manifest: Manifest, path: Path, entry: Format) -> Manifest:
+def _check(manifest: Manifest, path: Path, entry: Format, options: ReadOptions) -> Manifest:
     folder = DataFolder(manifest.root, linked_folders=entry.linked_folders)
     for sample in manifest.samples:
         check_path(sample.path, str(path))
@@ -142,7 +146,7 @@ def _check(manifest: Manifest, path: Path, entry: Format) -> Manifest:
         check_text(name, f"{path}: class")
     for file in dict.fromkeys(manifest.file_of(sample) for sample in manifest.samples):
         folder.has_file(file)  # one that is missing is named by the scan, with all others
-    if len(manifest.classes) == 1:
+    if len(manifest.classes) == 1 and not options.single_class:
         raise DataError(
             f"{path}: only one class, '{manifest.classes[0]}'; expected photos of at least two, such as ok and defect"
         )

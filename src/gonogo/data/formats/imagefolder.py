@@ -92,6 +92,10 @@ def read(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> Manifest:
         DataError: no class folders, no photos, or a class folder without photos.
     """
     folders = _class_folders(path)
+    if options.loose is not None and not _folders(path) and photos_below(path):
+        names = (photo.relative_to(path).as_posix() for photo in photos_below(path))
+        alike = tuple(Sample(name, options.loose, source="imagefolder") for name in names)
+        return Manifest(path, alike, (options.loose,))
     samples: list[Sample] = []
     for split, folder in folders:
         photos = photos_below(folder)
