@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 from gonogo.errors import MissingExtraError
 
@@ -29,16 +31,34 @@ def workers(photos: int, count: int | None = None) -> Iterator[Executor]:
         count: workers; one for each core unless given.
 
     Raises:
-        MissingExtraError: loky is not installed.
+        MissingExtraError: loky, OpenCV or threadpoolctl is not installed.
     """
-    try:
-        import loky
-    except ImportError as error:
-        raise MissingExtraError("loky", "train") from error
+    loky = _library("loky", "loky")
     count = count or loky.cpu_count()
     if count == 1 or photos < FEW:
-        with ThreadPoolExecutor(count) as threads:
+        with _one_thread_each(), ThreadPoolExecutor(count) as threads:
             yield threads
         return
     with loky.ProcessPoolExecutor(count, env=dict.fromkeys(THREADS, "1") | MEMORY) as processes:
         yield processes
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let the workers be the only threads: libraries that start more of theirs are slower, and add in another order."""
+    limits = _library("threadpoolctl", "threadpoolctl").threadpool_limits
+    cv2 = _library("cv2", "opencv-python-headless")
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with limits(1, user_api="blas"):
+            yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _library(module: str, package: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(package, "train") from error

@@ -140,9 +140,9 @@ def test_predict(work: Path, exported: dict[str, Any]):
     rows = gonogo_json("predict", "gauge", "photos/photos", cwd=work)
     assert len(rows) == PARTS * VIEWS
     for row in rows:
-        assert set(row) == {"path", "label", "prob", "verdict", "region"}
-        assert row["verdict"] in ("go", "no-go")
-        assert (row["label"] == "ok") == (row["verdict"] == "go")
+        assert set(row) == {"path", "label", "prob", "verdict", "region", "novelty"}
+        expected = "review" if row["novelty"] > 1 else "go" if row["label"] == "ok" else "no-go"
+        assert row["verdict"] == expected
         assert row["region"] is None or (row["verdict"] == "no-go" and len(row["region"]) == 4)
         assert (work / row["path"]).is_file()
     by_file = gonogo_json("predict", "gauge/model.onnx", "photos/photos", cwd=work)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,10 +13,9 @@ import numpy as np
 
 from gonogo.audit.copies.candidates import CANDIDATES, LEAST_VOTES, candidates, describe
 from gonogo.audit.copies.decide import Finding, confidence
-from gonogo.audit.copies.features import Blobs, Features, extract, gather, opencv, working_sizes
+from gonogo.audit.copies.features import Blobs, Features, extract, gather, working_sizes
 from gonogo.audit.copies.groups import Forest, Tester, forget
 from gonogo.audit.copies.stack import Stack
-from gonogo.errors import MissingExtraError
 from gonogo.types import Float32Array, Float64Array, Int64Array, UInt8Array
 from gonogo.workers import workers
 
@@ -103,9 +100,8 @@ def search(features: Features, executor: Executor, *, seed: int = 0, progress: P
     descriptors = describe(features, seed)
     tester = Tester(features, descriptors, executor)
     best, votes = candidates(descriptors, seed=seed, progress=_part(progress, 0, n))
-    with _one_thread():
-        _test_all(tester, forest, np.arange(n), best, votes, _part(progress, 1, n))
-        _search_again(tester, forest, descriptors, best, seed)
+    _test_all(tester, forest, np.arange(n), best, votes, _part(progress, 1, n))
+    _search_again(tester, forest, descriptors, best, seed)
     forget()
     return _result(tester.findings, features, forest, n)
 
@@ -114,23 +110,6 @@ def _part(progress: Progress | None, step: int, n: int) -> Progress | None:
     if progress is None:
         return None
     return lambda done, of: progress(step * n + n * done // max(of, 1), 2 * n)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let the search's own workers be the only threads: libraries that start more of theirs are slower, not faster."""
-    try:
-        threadpool_limits = import_module("threadpoolctl").threadpool_limits
-    except ImportError as error:
-        raise MissingExtraError("threadpoolctl", "train") from error
-    cv2 = opencv()
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def _test_all(
