@@ -48,7 +48,8 @@ def texture(grey: UInt8Array) -> Float32Array:
         for values in _responses(level, smooth):
             bins = cv2.addWeighted(values, 1 / STEP, values, 0, BINS / 2 - 0.5, dtype=cv2.CV_16U)
             counts.append(cv2.calcHist([bins], [0], None, [BINS], [0, BINS]).reshape(-1))
-            sizes.append(cv2.norm(values, cv2.NORM_L1) / values.size)
+            # Not OpenCV's norm: its last digit depends on where the array lies in memory.
+            sizes.append(np.abs(values).mean(dtype=np.float64))
         level = np.ascontiguousarray(smooth[::2, ::2])
     coarse = cv2.resize(grey, (PLACES, PLACES), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1)
     light = float(coarse.mean())
