@@ -88,7 +88,7 @@ def look(pixels: UInt8Array, grey: UInt8Array) -> dict[str, Any]:
     small = grey if factor == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     levels = cv2.calcHist([small], [0], None, [256], [0, 256]).reshape(-1) / small.size
     brightness, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(small))
-    edges = float(np.abs(cv2.Laplacian(small, cv2.CV_32F)).mean(dtype=np.float64))
+    edges = cv2.norm(cv2.Laplacian(small, cv2.CV_32F), cv2.NORM_L1) / small.size
     return {
         "pixel_hash": digest.hexdigest(),
         "brightness": brightness,

@@ -48,8 +48,7 @@ def texture(grey: UInt8Array) -> Float32Array:
         for values in _responses(level, smooth):
             bins = cv2.addWeighted(values, 1 / STEP, values, 0, BINS / 2 - 0.5, dtype=cv2.CV_16U)
             counts.append(cv2.calcHist([bins], [0], None, [BINS], [0, BINS]).reshape(-1))
-            # Not OpenCV's norm: its last digit depends on where the array lies in memory.
-            sizes.append(np.abs(values).mean(dtype=np.float64))
+            sizes.append(cv2.norm(values, cv2.NORM_L1) / values.size)
         level = np.ascontiguousarray(smooth[::2, ::2])
     coarse = cv2.resize(grey, (PLACES, PLACES), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1)
     light = float(coarse.mean())
@@ -61,9 +60,14 @@ def _responses(level: Float32Array, smooth: Float32Array) -> tuple[Float32Array,
     cv2 = opencv()
     xx, yy, xy, across, down = (cv2.filter2D(smooth, cv2.CV_32F, kernel)[1:-1, 1:-1] for kernel in KERNELS)
     half = cv2.addWeighted(xx, 0.5, yy, 0.5, 0)
-    spread = cv2.magnitude(cv2.addWeighted(xx, 0.5, yy, -0.5, 0), xy)
-    gradient = cv2.magnitude(across, down)
+    spread = _length(cv2.addWeighted(xx, 0.5, yy, -0.5, 0), xy)
+    gradient = _length(across, down)
     return cv2.subtract(level, smooth), cv2.add(half, spread), cv2.subtract(half, spread), gradient
+
+
+def _length(x: Float32Array, y: Float32Array) -> Float32Array:
+    """Not OpenCV's magnitude: its last digit depends on where the arrays lie in memory, and the findings with it."""
+    return np.sqrt(x * x + y * y)
 
 
 def _summary(counts: Float32Array, sizes: Float64Array) -> Float32Array:
