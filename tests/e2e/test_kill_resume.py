@@ -147,6 +147,7 @@ def test_killed_within_an_epoch(
     assert_same_run(out, undisturbed[0])
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(undisturbed: tuple[Path, list[str]], plates: Path, tmp_path: Path):
     out = tmp_path / "run"
     for moment in ((2, 16), (4, 8)):

@@ -201,6 +201,7 @@ def test_a_missing_timm_names_the_extra(monkeypatch):
         create("test_resnet")
 
 
+@pytest.mark.slow
 def test_torchvision_comes_in_only_with_a_backbone_of_timm():
     done = python("""
 import sys

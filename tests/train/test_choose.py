@@ -134,6 +134,7 @@ def request(data: Path, out: Path, weights: Path, arch_options: dict, **changes:
     return TrainRequest(data, out, "stump", arch_options, weights=weights, **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_cut_is_chosen_reported_and_trained(synthetic: Path, weights: Path, tmp_path: Path):
     run = train(request(synthetic, tmp_path / "run", weights, {"cut": "auto"}))
     rows = run.metrics["tried"]

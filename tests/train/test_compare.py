@@ -149,6 +149,7 @@ def test_a_test_set_that_came_with_the_data_stays_out(tmp_path: Path):
     assert len(both.prepared.manifest) == 24
 
 
+@pytest.mark.slow
 def test_architectures_are_compared_on_real_castings_with_the_same_core(real_data: Path, tmp_path: Path):
     whole = read_dataset(real_data / "casting")
     rng = np.random.default_rng(0)
