@@ -248,6 +248,7 @@ def test_some_castings_are_split_without_a_leak(real_data: Path, tmp_path: Path)
     assert not leaked_photos(scan(read_dataset(tmp_path / "split.csv")).manifest).any()
 
 
+@pytest.mark.slow
 def test_castings_are_split_without_a_leak(real_data: Path):
     made = make_split(SplitRequest(real_data / "casting"))
     assert check_no_link_crosses(real_data / "casting", made) > 4000
