@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -36,12 +35,7 @@ def found(castings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sc
 
 
 def _different(one: Looks, two: Looks) -> list[str]:
-    """Name what differs; sums may be added up in another order, so the last digit of a float is not looked at."""
-    return [name for name in vars(one) if not _same(getattr(one, name), getattr(two, name))]
-
-
-def _same(one: Any, two: Any) -> bool:
-    return np.allclose(one, two, rtol=1e-5) if isinstance(one, np.ndarray) else bool(one == two)
+    return [name for name in vars(one) if not np.array_equal(getattr(one, name), getattr(two, name))]
 
 
 def test_processes_see_what_threads_see(found: Scan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

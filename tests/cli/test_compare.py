@@ -78,4 +78,6 @@ def test_a_folder_of_one_s_own_is_never_replaced(plates: Path, tmp_path: Path):
 
 def test_one_class_alone_is_refused(tmp_path: Path):
     write_photos(tmp_path / "photos", {"ok": 6})
-    one_error_line(in_process("compare", tmp_path / "photos", "--imbalance", "all", cwd=tmp_path))
+    line = one_error_line(in_process("compare", tmp_path / "photos", "--imbalance", "all", cwd=tmp_path))
+    assert "only one class, 'ok'" in line
+    assert "expected photos of at least two" in line

@@ -301,6 +301,8 @@ def test_a_file_answers_batches_as_it_answers_single_photos(exporter: str, good:
         assert one.shape == whole.shape
         assert np.allclose(one, whole, atol=1e-4, rtol=1e-4)
         assert np.allclose(one, other, atol=1e-5, rtol=1e-5)
+    assert np.abs(single.pred_probs - found.pred_probs).max() <= 1e-6
+    assert np.abs(found.pred_probs - expected.pred_probs).max() <= 1e-4
 
 
 def test_the_exported_file_is_a_few_kilobytes(tmp_path: Path):

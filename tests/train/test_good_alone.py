@@ -328,12 +328,12 @@ def test_what_needs_defects_is_refused_in_one_line(
     assert not (tmp_path / "run").exists()
 
 
-def test_five_good_parts_are_too_few(good: Path, weights: Path, tmp_path: Path):
+def test_nine_good_parts_are_too_few(good: Path, weights: Path, tmp_path: Path):
     rows = (good / "good.csv").read_text().splitlines()
-    (tmp_path / "few.csv").write_text("\n".join(rows[: 1 + 2 * 5]) + "\n")
+    (tmp_path / "few.csv").write_text("\n".join(rows[: 1 + 2 * 9]) + "\n")
     command = ("train", tmp_path / "few.csv", "--photos", good, "-o", tmp_path / "run", "--weights", weights)
     line = one_error_line(in_process(*command, "--arch", "stump"))
-    assert "10 good photos show 5 different parts, expected 6" in line
+    assert "18 good photos show 9 different parts, expected 10" in line
 
 
 def test_photos_that_are_all_alike_tell_nothing(weights: Path, tmp_path: Path):

@@ -140,6 +140,6 @@ def test_it_can_be_left_out(run: Run, tmp_path: Path):
 
 
 def test_too_few_parts_measure_nothing(tmp_path: Path):
-    write_castings(tmp_path / "set", parts=6, views=2, size=80, difficulty=0.0, seed=1)
+    write_castings(tmp_path / "set", parts=10, views=2, size=80, difficulty=0.0, seed=1)
     run = train(TrainRequest(tmp_path / "set", tmp_path / "run", recipe={"epochs": 1}, options=OPTIONS))
     assert run.metrics["novelty"] is None

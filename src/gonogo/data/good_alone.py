@@ -12,7 +12,7 @@ from gonogo.errors import DataError, UsageError, did_you_mean
 # What every class but the good one is to a gauge that knows good parts alone.
 DEFECT = "defect"
 # From fewer parts nobody can tell what is usual among them.
-LEAST_PARTS = 6
+LEAST_PARTS = 10
 
 
 def good_alone(manifest: Manifest, good: str | None = None, *, resplit: bool = False) -> str | None:

@@ -15,7 +15,7 @@ from gonogo.data.scan import cache_folder
 from gonogo.files import atomic_file
 
 # Raised when the search changes its answers.
-SEARCH_VERSION = 2
+SEARCH_VERSION = 3
 
 
 def recall(contents: Sequence[str], seed: int) -> Copies | None:
