@@ -14,7 +14,7 @@ from gonogo.audit.texture import texture
 from gonogo.types import Float32Array, Int64Array, UInt8Array
 
 THUMBNAIL = 32  # pixels
-LOOKED_AT = 256  # pixels of the longer side: what light, sharpness and texture are measured at
+LOOKED_AT = 256  # pixels: the longer side, at most, of what light, sharpness and texture are measured at
 BORDER = 0.06  # of each side
 
 
@@ -83,9 +83,9 @@ def look(pixels: UInt8Array, grey: UInt8Array) -> dict[str, Any]:
     cv2 = opencv()
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).data)
-    factor = min(1.0, LOOKED_AT / max(grey.shape))
-    size = tuple(max(1, round(side * factor)) for side in grey.shape[1::-1])
-    small = grey if factor == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    reduction = -(-max(grey.shape) // LOOKED_AT)  # a mean of whole blocks takes a thirtieth of the time
+    size = tuple(max(1, side // reduction) for side in grey.shape[1::-1])
+    small = grey if reduction == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     levels = cv2.calcHist([small], [0], None, [256], [0, 256]).reshape(-1) / small.size
     brightness, contrast = (float(value[0, 0]) for value in cv2.meanStdDev(small))
     edges = cv2.norm(cv2.Laplacian(small, cv2.CV_32F), cv2.NORM_L1) / small.size

@@ -10,16 +10,17 @@ from gonogo.types import Float32Array, Float64Array, UInt8Array
 LEVELS = 4  # of the pyramid, each half as large
 QUANTILES = (0.0005, 0.003, 0.02, 0.1, 0.5, 0.9, 0.98, 0.997, 0.9995)
 STEP, BINS = 0.5, 384  # grey levels of a bin, and how many lie around 0
-# Second derivatives along x, along y and mixed; twice the first ones.
-XX, XY, ACROSS = (
+# Of the second derivatives half the sum along x and y, half the difference, and the mixed one; twice the first ones.
+HALF, SPREAD, MIXED, ACROSS = (
     np.array(kernel, dtype=np.float32)
     for kernel in (
-        [[0, 0, 0], [1, -2, 1], [0, 0, 0]],
+        [[0, 0.5, 0], [0.5, -2, 0.5], [0, 0.5, 0]],
+        [[0, -0.5, 0], [0.5, 0, 0.5], [0, -0.5, 0]],
         [[0.25, 0, -0.25], [0, 0, 0], [-0.25, 0, 0.25]],
         [[0, 0, 0], [-1, 0, 1], [0, 0, 0]],
     )
 )
-KERNELS = (XX, XX.T.copy(), XY, ACROSS, ACROSS.T.copy())
+KERNELS = (HALF, SPREAD, MIXED, ACROSS, ACROSS.T.copy())
 LEAST_SIDE = 12
 PLACES = 4  # of a coarse picture, for parts that lie alike
 
@@ -58,16 +59,16 @@ def texture(grey: UInt8Array) -> Float32Array:
 
 def _responses(level: Float32Array, smooth: Float32Array) -> tuple[Float32Array, ...]:
     cv2 = opencv()
-    xx, yy, xy, across, down = (cv2.filter2D(smooth, cv2.CV_32F, kernel)[1:-1, 1:-1] for kernel in KERNELS)
-    half = cv2.addWeighted(xx, 0.5, yy, 0.5, 0)
-    spread = _length(cv2.addWeighted(xx, 0.5, yy, -0.5, 0), xy)
-    gradient = _length(across, down)
+    half, spread, mixed, across, down = (cv2.filter2D(smooth, cv2.CV_32F, kernel)[1:-1, 1:-1] for kernel in KERNELS)
+    spread, gradient = _length(spread, mixed), _length(across, down)
     return cv2.subtract(level, smooth), cv2.add(half, spread), cv2.subtract(half, spread), gradient
 
 
 def _length(x: Float32Array, y: Float32Array) -> Float32Array:
     """Not OpenCV's magnitude: its last digit depends on where the arrays lie in memory, and the findings with it."""
-    return np.sqrt(x * x + y * y)
+    squares = x * x
+    squares += y * y
+    return np.asarray(np.sqrt(squares, out=squares))
 
 
 def _summary(counts: Float32Array, sizes: Float64Array) -> Float32Array:

@@ -193,13 +193,17 @@ def refine(matrix: Float64Array, target: list[Layer], source: list[Layer]) -> tu
     back = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))  # target to source
     score = -1.0
     for (reduction, most, least), goal, given in zip(LEVELS, target, source, strict=True):
-        change = np.array([[1 / reduction, 0, 0.5 / reduction - 0.5], [0, 1 / reduction, 0.5 / reduction - 0.5]])
-        scale = np.vstack([change, [0, 0, 1]])
-        small, score = _steps(scale @ back @ np.linalg.inv(scale), goal, given, most)
-        back = np.linalg.inv(scale) @ small @ scale
+        smaller, larger = _scale(1 / reduction), _scale(float(reduction))
+        small, score = _steps(smaller @ back @ larger, goal, given, most)
+        back = larger @ small @ smaller
         if score < least or not _sane(back):
             return matrix, -1.0
     return np.linalg.inv(back)[:2], score
+
+
+def _scale(factor: float) -> Float64Array:
+    """Return (3, 3) from pixel centres to those of a picture this much larger."""
+    return np.array([[factor, 0, factor / 2 - 0.5], [0, factor, factor / 2 - 0.5], [0, 0, 1]])
 
 
 def _sane(matrix: Float64Array) -> bool:

@@ -62,7 +62,7 @@ def evidence(matrix: Float64Array, target: Layer, source: Layer) -> Evidence | N
     """
     cv2 = opencv()
     height, width = target.values.shape
-    back = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+    back = cv2.invertAffineTransform(matrix)
     moved, weight = warp(source, back, target, cv2)
     rows, columns = (height - 2 * RING) // BLOCK, (width - 2 * RING) // BLOCK
     top, left = (height - rows * BLOCK) // 2, (width - columns * BLOCK) // 2

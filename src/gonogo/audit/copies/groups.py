@@ -25,7 +25,7 @@ LARGE = 3
 SURE_SCORE = 3.0  # and taken without refinement if it fits so well
 TRIES = 3  # pairs of photos tested between two groups before they count as different
 BATCH = 64  # pairs tested between two looks at the groups; fixed, so that workers do not change the answer
-JOB = 8  # pairs given to a worker at a time
+JOB = 4  # pairs given to a worker at a time
 KEPT = 400  # photos whose layers stay in memory
 
 

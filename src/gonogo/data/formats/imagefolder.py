@@ -48,7 +48,7 @@ def photos_below(folder: Path) -> list[Path]:
 
 
 def _is_photo(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES and not is_hidden(name)
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not is_hidden(name)  # noqa: PTH122  # a third of the time
 
 
 def _class_folders(path: Path) -> list[tuple[str, Path]]:

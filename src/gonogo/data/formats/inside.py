@@ -39,7 +39,8 @@ def check_path(name: str, where: str) -> str:
         DataError: it is absolute, goes up with "..", or is no plain text.
     """
     path = PurePosixPath(check_text(name, where))
-    if path.is_absolute() or PureWindowsPath(name).is_absolute() or ".." in path.parts or not path.parts:
+    windows = ("\\" in name or ":" in name) and PureWindowsPath(name).is_absolute()
+    if path.is_absolute() or windows or ".." in path.parts or not path.parts:
         raise DataError(f"{where}: '{name[:200]}' leaves the data's folder; give paths below it")
     return path.as_posix()
 
