@@ -25,7 +25,7 @@ demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

@@ -33,14 +33,25 @@ def workers(photos: int, count: int | None = None) -> Iterator[Executor]:
     Raises:
         MissingExtraError: loky, OpenCV or threadpoolctl is not installed.
     """
-    loky = _library("loky", "loky")
-    count = count or loky.cpu_count()
+    count = count or cores()
     if count == 1 or photos < FEW:
         with _one_thread_each(), ThreadPoolExecutor(count) as threads:
             yield threads
         return
-    with loky.ProcessPoolExecutor(count, env=dict.fromkeys(THREADS, "1") | MEMORY) as processes:
-        yield processes
+    with processes(count) as executor:
+        yield executor
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """Yield an executor of so many processes, each told to use one thread; see `workers`."""
+    with _library("loky", "loky").ProcessPoolExecutor(count, env=dict.fromkeys(THREADS, "1") | MEMORY) as executor:
+        yield executor
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return int(_library("loky", "loky").cpu_count())
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from lightning_fabric import Fabric
 
 from gonogo.data.formats import read_dataset
 from gonogo.errors import DataError, UsageError
@@ -17,6 +17,7 @@ from gonogo.train.candidates import Candidate, Entrant, candidates_for
 from gonogo.train.compare import Compared, CompareRequest, compare, plan_comparison
 from gonogo.train.folds import Course
 from gonogo.train.imbalance import REMEDIES
+from gonogo.train.jobs import Training, train_all
 from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions
 from tests.helpers import tree, write_kinds, write_photos
@@ -55,13 +56,13 @@ def test_every_photo_is_held_out_once_with_its_part(compared: Compared):
 
 def test_the_fold_held_out_plays_no_part_in_the_training(compared: Compared, tmp_path: Path):
     plan = compared.plan
-    course = Course(plan.prepared, plan.folds, tmp_path, Fabric(accelerator="cpu", devices=1))
+    course = Course(plan.prepared, plan.folds, tmp_path)
     first = course.run(plan.entrants[0], 0, 1)
     # Other pixels in the fold held out: the other answers change with them, the network does not.
     pixels = plan.prepared.pixels.copy()
     held_out = np.flatnonzero(plan.folds[0] == 1)
     pixels[held_out[0]] = 255 - pixels[held_out[0]]
-    altered = Course(replace(plan.prepared, pixels=pixels), plan.folds, tmp_path / "b", course.fabric)
+    altered = Course(replace(plan.prepared, pixels=pixels), plan.folds, tmp_path / "b")
     second = altered.run(plan.entrants[0], 0, 1)
     assert np.array_equal(first[1:], second[1:])
     assert not np.array_equal(first[0], second[0])
@@ -245,3 +246,39 @@ def test_too_few_parts_for_the_folds_are_counted(tmp_path: Path):
     data = write_photos(tmp_path / "photos", {"ok": 9, "defect": 3})
     with pytest.raises(DataError, match=r"class 'defect' has 3 distinct parts to share out, .* each of 5 folds"):
         compare(CompareRequest(data, ways("none", "focal"), options=DataOptions(find_copies=False)))
+
+
+def test_processes_answer_as_one_does(compared: Compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gonogo.train.jobs.WORTH_S", 0.0)
+    plan = compared.plan
+    course = Course(plan.prepared, plan.folds, tmp_path)
+    trainings = [Training(entrant, 0, fold) for entrant in plan.entrants for fold in range(2)]
+    outcomes = list(train_all(course, trainings))
+    assert {outcome.seconds > 0 for outcome in outcomes} == {True}
+    for training, outcome in zip(trainings, outcomes, strict=True):
+        before = compared.answers[training.entrant.name][0, plan.folds[0] == training.fold]
+        assert np.array_equal(outcome.answers, before)
+    assert [outcome.seconds for outcome in train_all(course, trainings)] == [0.0] * 4
+
+
+def test_a_training_that_fails_in_a_process_is_told(
+    compared: Compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gonogo.train.jobs.WORTH_S", 0.0)
+    plan = compared.plan
+    fine = plan.entrants[0]
+    wrong = replace(fine, arch_options={"widths": [8]})
+    trainings = [Training(fine, 0, 0), Training(wrong, 0, 1), Training(fine, 0, 2)]
+    with pytest.raises(UsageError, match="kernels has 4 values, expected 1"):
+        list(train_all(Course(plan.prepared, plan.folds, tmp_path), trainings))
+
+
+def test_pixels_of_a_file_travel_by_its_name(compared: Compared):
+    prepared = compared.plan.prepared
+    packed = pickle.dumps(prepared)
+    assert len(packed) < prepared.pixels.nbytes / 2
+    again = pickle.loads(packed)  # noqa: S301  # our own
+    assert np.array_equal(again.pixels, prepared.pixels)
+    part = replace(prepared, pixels=prepared.pixels[3:5])
+    unpacked = pickle.loads(pickle.dumps(part))  # noqa: S301  # our own
+    assert np.array_equal(unpacked.pixels, prepared.pixels[3:5])

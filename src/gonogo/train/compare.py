@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning_fabric import Fabric
 
 from gonogo.config import to_dict, toml_text
 from gonogo.errors import UsageError
@@ -28,6 +26,7 @@ from gonogo.models import ARCHITECTURES
 from gonogo.splitting import Progress
 from gonogo.train.candidates import NO_REMEDY, Candidate, Entrant
 from gonogo.train.folds import Course
+from gonogo.train.jobs import Training, train_all
 from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions, Prepared, prepare_folds
 from gonogo.train.ranking import write_answers, write_table
@@ -279,16 +278,17 @@ def _train_all(
     classes = len(plan.prepared.task.classes)
     answers = {e.name: np.zeros((*plan.folds.shape, classes), dtype=np.float32) for e in plan.entrants}
     # Round by round and fold by fold: stopped half-way, every candidate is as far as the others.
-    jobs = list(product(range(len(plan.folds)), range(plan.request.folds), plan.entrants))
-    for done, (number, fold, entrant) in enumerate(jobs, start=1):
-        fabric = Fabric(accelerator=plan.request.device, devices=1, precision=entrant.recipe.precision)
-        course = Course(plan.prepared, plan.folds, folder / "answers", fabric)
-        known, started = course.is_done(entrant, number, fold), time.perf_counter()
-        answers[entrant.name][number, plan.folds[number] == fold] = course.run(entrant, number, fold, report)
+    jobs = [
+        Training(entrant, number, fold)
+        for number, fold, entrant in product(range(len(plan.folds)), range(plan.request.folds), plan.entrants)
+    ]
+    course = Course(plan.prepared, plan.folds, folder / "answers", plan.request.device)
+    for done, (job, outcome) in enumerate(zip(jobs, train_all(course, jobs, report), strict=True), start=1):
+        name, number, fold = job.entrant.name, job.number, job.fold
+        answers[name][number, plan.folds[number] == fold] = outcome.answers
         if ended is not None:
             again = f", round {number + 1}" if len(plan.folds) > 1 else ""
-            seconds = 0.0 if known else time.perf_counter() - started
-            ended(Job(f"{entrant.name}{again}, fold {fold + 1} of {plan.request.folds}", done, len(jobs), seconds))
+            ended(Job(f"{name}{again}, fold {fold + 1} of {plan.request.folds}", done, len(jobs), outcome.seconds))
     return answers
 
 

@@ -33,13 +33,13 @@ class Course:
         prepared: the photos, all of them to take part.
         folds: (R, N) the fold of each photo in each round; the training's seed goes up by one each round.
         folder: of the answers.
-        fabric: device and precision.
+        device: of Lightning Fabric: "auto", "cpu" or "cuda".
     """
 
     prepared: Prepared
     folds: Int64Array
     folder: Path
-    fabric: Fabric
+    device: str = "cpu"
 
     def run(
         self, entrant: Entrant, number: int, fold: int, report: Callable[[Step], None] | None = None
@@ -64,11 +64,12 @@ class Course:
         prepared = with_levels(prepared, spec)
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
+        fabric = Fabric(accelerator=self.device, devices=1, precision=recipe.precision)
         network = build_checked(spec, prepared.geometry)
         put_weights(network, spec, entrant.weights.tensors)
         checkpoint = path.with_suffix(".safetensors")
-        learn(network, prepared, recipe, self.fabric, checkpoint, bool(entrant.weights.facts), report)
-        pred_probs = answers(network, prepared, "val", self.fabric)
+        learn(network, prepared, recipe, fabric, checkpoint, bool(entrant.weights.facts), report)
+        pred_probs = answers(network, prepared, "val", fabric)
         with atomic_file(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, pred_probs, allow_pickle=False)
         checkpoint.unlink(missing_ok=True)

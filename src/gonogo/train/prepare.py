@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from mmap import mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -104,6 +106,20 @@ class Prepared:
     notes: tuple[str, ...]
     leaky: dict[str, Rate]
     good_alone: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Name the file of pixels that are mapped from one, so that another process maps it too and copies nothing."""
+        pixels: Any = self.pixels
+        # A part of a mapped file has the file's name too, but another base.
+        mapped = isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap)
+        return self.__dict__ | ({"pixels": Path(pixels.filename)} if mapped else {})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map pixels of which the file is named."""
+        pixels = state["pixels"]
+        if isinstance(pixels, Path):
+            state = state | {"pixels": np.load(pixels, mmap_mode="r", allow_pickle=False)}
+        self.__dict__.update(state)
 
     def rows(self, split: str) -> Int64Array:
         """Return (M,) the places of a split's photos in `manifest` and `pixels`."""
