@@ -38,6 +38,10 @@ class Recipe:
         shift_percent: moved by up to this share of the width and height.
         brightness_levels: lighter or darker by up to this many grey levels of 255.
         contrast_percent: contrast around the photo's mean, more or less by up to this much.
+        shear_degrees: upright lines lean by up to this much either way.
+        blur_sigma: out of focus by a Gaussian of up to this many pixels of what the network sees.
+        noise_levels: normal noise whose deviation is up to this many grey levels of 255.
+        cutout_percent: a square of this share of the width covered with the photo's mean (DeVries and Taylor, 2017).
         seed: of weights, order and augmentation.
         threads: PyTorch threads; more than one slows tiny networks down.
         precision: of Lightning Fabric, such as "32-true" or "bf16-mixed".
@@ -62,6 +66,10 @@ class Recipe:
     shift_percent: float = 3.0
     brightness_levels: float = 20.0
     contrast_percent: float = 20.0
+    shear_degrees: float = 0.0
+    blur_sigma: float = 0.0
+    noise_levels: float = 0.0
+    cutout_percent: float = 0.0
     seed: int = 0
     threads: int = 1
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
@@ -84,6 +92,10 @@ class Recipe:
             "shift_percent": (0.0, 100.0),
             "brightness_levels": (0.0, 255.0),
             "contrast_percent": (0.0, 100.0),
+            "shear_degrees": (0.0, 60.0),
+            "blur_sigma": (0.0, 20.0),
+            "noise_levels": (0.0, 255.0),
+            "cutout_percent": (0.0, 100.0),
         }
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
