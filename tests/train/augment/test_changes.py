@@ -41,7 +41,7 @@ def test_an_augmentation_changes_photos_as_the_recipe_says_and_by_chance_of_the_
         assert found.shape == PHOTOS.shape
         assert torch.isfinite(found).all()
         changed = (found != PHOTOS).flatten(1).any(1)
-        assert changed.sum() >= (3 if entry.is_switch else 14)  # a draw near nothing changes nothing
+        assert changed.sum() >= (3 if entry.is_switch else 10)  # a draw near nothing changes nothing
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
