@@ -24,9 +24,10 @@ from gonogo.data.formats import read_dataset
 from gonogo.data.synthetic import write_castings
 from gonogo.models.architecture import make_spec
 from gonogo.train.loader import Loader
-from gonogo.train.loop import Trainer, make_optimizer
+from gonogo.train.loop import Trainer
 from gonogo.train.prepare import DataOptions, prepare
 from gonogo.train.recipe import Recipe
+from gonogo.train.schedule import make_optimizer
 
 SIDE = 100
 PHOTOS = 1600

@@ -9,47 +9,68 @@ import torch
 
 from gonogo.errors import RunError
 from gonogo.models.architecture import make_spec
-from gonogo.train.checkpoint import Progress, copy_weights, load_checkpoint, load_tensors, save_checkpoint, save_tensors
-from gonogo.train.loop import make_optimizer, make_scheduler
+from gonogo.train.averaging import Averaging
+from gonogo.train.checkpoint import (
+    Kept,
+    Progress,
+    copy_weights,
+    load_checkpoint,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
 from gonogo.train.recipe import Recipe
+from gonogo.train.schedule import Schedule, make_optimizer
 
 
-def trained(steps: int, recipe: Recipe):
+def build(recipe: Recipe):
     torch.manual_seed(0)
     network = make_spec("taper", 2, 1, {}).build()
     optimizer = make_optimizer(network, recipe)
-    scheduler = make_scheduler(optimizer, recipe, 4)
+    return network, optimizer, Schedule(optimizer, recipe, 4), Averaging(network, recipe)
+
+
+def go_on(steps: int, seed: int, network, optimizer, schedule: Schedule, averaging: Averaging) -> None:
+    torch.manual_seed(seed)
     for _ in range(steps):
         network(torch.randn(4, 1, 32, 32)).square().sum().backward()
         optimizer.step()
         optimizer.zero_grad()
-        if scheduler is not None and recipe.schedule == "one-cycle":
-            scheduler.step()
-    return network, optimizer, scheduler
+        schedule.end_step()
+        averaging.end_step(network)
+    schedule.end_epoch(0.5)
+    averaging.end_epoch(network, 99)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-@pytest.mark.parametrize("schedule", ["one-cycle", "plateau", "constant"])
-def test_going_on_is_the_same_as_never_having_stopped(optimizer: str, schedule: str, tmp_path: Path):
-    recipe = Recipe(optimizer=optimizer, schedule=schedule)  # type: ignore[arg-type]
-    network, first, scheduler = trained(3, recipe)
-    state = {} if scheduler is None else scheduler.state_dict()
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "muon"])
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "step", "plateau", "constant"])
+@pytest.mark.parametrize("averaging", ["none", "swa", "ema"])
+def test_going_on_is_the_same_as_never_having_stopped(optimizer: str, schedule: str, averaging: str, tmp_path: Path):
+    warmup = 0 if schedule == "one-cycle" else 1
+    recipe = Recipe(optimizer=optimizer, schedule=schedule, averaging=averaging, warmup_epochs=warmup)  # type: ignore[arg-type]
+    first, second = build(recipe), build(recipe)
+    go_on(3, 1, *first)
+    network, state, path = first[0], first[2].state_dict(), tmp_path / "c.safetensors"
     progress = Progress(3, 0.125, 2, [{"epoch": 1, "val_loss": 0.5}], state)
-    save_checkpoint(tmp_path / "c.safetensors", network, copy_weights(network), first, progress)
-    other, second, _ = trained(0, recipe)
-    best, found = load_checkpoint(tmp_path / "c.safetensors", other, second)
+    save_checkpoint(path, network, Kept(copy_weights(network), first[3].state()), first[1], progress)
+    kept, found = load_checkpoint(path, second[0], second[1])
+    second[2].load_state_dict(found.scheduler)
+    second[3].load(dict(kept.average))
     assert found == progress
-    assert all(torch.equal(best[name], value) for name, value in network.state_dict().items())
-    for net, opt in ((network, first), (other, second)):
-        torch.manual_seed(7)
-        net(torch.randn(4, 1, 32, 32)).square().sum().backward()
-        opt.step()
-    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), other.parameters(), strict=True))
+    assert all(torch.equal(kept.best[name], value) for name, value in network.state_dict().items())
+    for one in (first, second):
+        go_on(2, 7, *one)
+    assert all(torch.equal(a, b) for a, b in zip(first[0].parameters(), second[0].parameters(), strict=True))
+    assert [g["lr"] for g in first[1].param_groups] == [g["lr"] for g in second[1].param_groups]
+    averages = [one[3].state() for one in (first, second)]
+    assert (averaging == "none") == (not averages[0])
+    assert all(torch.equal(averages[0][name], averages[1][name]) for name in averages[0])
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path):
-    network, optimizer, _ = trained(1, Recipe())
-    save_checkpoint(tmp_path / "c", network, copy_weights(network), optimizer, Progress())
+    network, optimizer, *rest = build(Recipe())
+    go_on(1, 0, network, optimizer, *rest)
+    save_checkpoint(tmp_path / "c", network, Kept(copy_weights(network)), optimizer, Progress())
     other = make_spec("taper-wide", 2, 1, {}).build()
     with pytest.raises(RunError, match="does not fit this run"):
         load_checkpoint(tmp_path / "c", other, make_optimizer(other, Recipe()))

@@ -93,3 +93,15 @@ def test_logit_adjustment_by_hand():
 def test_an_unknown_remedy_is_refused_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'oversample'"):
         Recipe(imbalance="over-sample")
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_loss_of_mixed_photos_is_that_of_each_label_by_its_share(name: str, smoothing: float):
+    loss = REMEDIES.get(name).loss(COUNTS, recipe_of(name, label_smoothing=smoothing))
+    others, share = torch.tensor([1, 0, 2]), 0.3
+    whole = [F.one_hot(labels, 3).double() for labels in (ANSWERS, others)]
+    assert float(loss(LOGITS, whole[0])) == pytest.approx(float(loss(LOGITS, ANSWERS)), abs=1e-6)
+    mixed = float(loss(LOGITS, share * whole[0] + (1 - share) * whole[1]))
+    expected = share * float(loss(LOGITS, ANSWERS)) + (1 - share) * float(loss(LOGITS, others))
+    assert mixed == pytest.approx(expected, abs=1e-6)

@@ -28,6 +28,7 @@ class Progress:
         best_epoch: the epoch it was seen in, from 1.
         history: a row of figures for each epoch.
         scheduler: the scheduler's state.
+        scaler: the loss scale of 16 bits.
     """
 
     epoch: int = 0
@@ -35,6 +36,20 @@ class Progress:
     best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     scheduler: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Weights beside those that are being trained.
+
+    Attributes:
+        best: of the epoch to keep; empty before there is one.
+        average: the state of the running average; empty where nothing is averaged.
+    """
+
+    best: Mapping[str, Tensor] = field(default_factory=dict)
+    average: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
@@ -64,27 +79,26 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise RunError(f"{path} cannot be read ({error}); train again") from error
 
 
-def save_checkpoint(
-    path: Path, network: nn.Module, best: Mapping[str, Tensor], optimizer: Optimizer, progress: Progress
-) -> None:
-    """Write weights, best weights, the optimizer's moments and the progress."""
+def save_checkpoint(path: Path, network: nn.Module, kept: Kept, optimizer: Optimizer, progress: Progress) -> None:
+    """Write weights, those kept beside them, the optimizer's moments and the progress."""
     state = optimizer.state_dict()
     tensors = {f"model/{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in kept.best.items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in kept.average.items()}
     for index, values in state["state"].items():
         tensors |= {f"optimizer/{index}/{key}": value for key, value in values.items()}
     facts = {"progress": json.dumps(asdict(progress)), "groups": json.dumps(state["param_groups"])}
     save_tensors(path, tensors, facts)
 
 
-def load_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> tuple[dict[str, Tensor], Progress]:
-    """Put the state back in place; return the best weights and the progress.
+def load_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> tuple[Kept, Progress]:
+    """Put the state back in place; return the weights kept beside it and the progress.
 
     Raises:
         RunError: the file is damaged or belongs to another network.
     """
     tensors, facts = load_tensors(path)
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "average": {}, "optimizer": {}}
     try:
         for name, tensor in tensors.items():
             kind, _, rest = name.partition("/")
@@ -96,7 +110,7 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> tup
             moments.setdefault(int(index), {})[key] = tensor
         optimizer.load_state_dict({"state": moments, "param_groups": json.loads(facts["groups"])})
         _lay_out_like_weights(optimizer)
-        return parts["best"], Progress(**json.loads(facts["progress"]))
+        return Kept(parts["best"], parts["average"]), Progress(**json.loads(facts["progress"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} does not fit this run ({error}); delete the folder and train again") from error
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from gonogo.data.geometry import Geometry
 from gonogo.train.augment import augment
 from gonogo.train.imbalance import REMEDIES
+from gonogo.train.progressive import epoch_size, resize
 from gonogo.train.recipe import Recipe
 from gonogo.types import Int64Array, UInt8Array
 
@@ -59,6 +60,12 @@ class Loader:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return the height and width of the photos."""
+        height, width = self.pixels.shape[1:3]
+        return height, width
+
     def photos_per_epoch(self, recipe: Recipe) -> int:
         """Return how many photos `train_batches` yields in each epoch."""
         return len(REMEDIES.get(recipe.imbalance).order(self.labels, torch.Generator()))
@@ -81,12 +88,14 @@ class Loader:
         """Yield the photos that the recipe draws, shuffled and augmented; the same epoch of the same seed always alike.
 
         Yields:
-            (B, C, h, w) float32 normalised photos and (B,) int64 labels.
+            (B, C, h, w) float32 normalised photos, of the epoch's size, and (B,) int64 labels.
         """
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
         order = REMEDIES.get(recipe.imbalance).order(self.labels, generator)
+        size = epoch_size(self.size, recipe, epoch)
         for chosen in torch.split(order, recipe.batch_size):
-            levels = augment(self._levels(chosen.numpy()), recipe, generator)
+            # Reduced last, so that every limit of the augmentation keeps its unit.
+            levels = resize(augment(self._levels(chosen.numpy()), recipe, generator), size)
             yield self._normalise(levels), self.labels[chosen].to(self.device)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:

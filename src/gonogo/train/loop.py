@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from gonogo.errors import BarNotMetError
-from gonogo.train.checkpoint import Progress, copy_weights, load_checkpoint, save_checkpoint
+from gonogo.models.architecture import Network
+from gonogo.train.averaging import Averaging, first_averaged
+from gonogo.train.checkpoint import Kept, Progress, copy_weights, load_checkpoint, save_checkpoint
 from gonogo.train.imbalance import REMEDIES, Loss
 from gonogo.train.loader import Loader
+from gonogo.train.mixing import mix, wants_mixing
+from gonogo.train.progressive import check_sizes
 from gonogo.train.recipe import Recipe
+from gonogo.train.schedule import Schedule, make_optimizer
 
 # Photos a step where nothing is learnt: large enough to be quick, small enough for any network here.
 EVAL_BATCH = 64
-
-PLATEAU_FACTOR = 0.5
-PLATEAU_EPOCHS = 3
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,6 @@ class Step:
     row: dict[str, float] | None = None
 
 
-def make_optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
-    """Return the recipe's optimizer."""
-    if recipe.optimizer == "adam":
-        return Adam(network.parameters(), lr=recipe.lr, fused=True)
-    return AdamW(network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-
-
-def make_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int) -> OneCycleLR | ReduceLROnPlateau | None:
-    """Return the recipe's schedule; None for a constant rate."""
-    if recipe.schedule == "one-cycle":
-        return OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=recipe.epochs * steps_per_epoch)
-    if recipe.schedule == "plateau":
-        return ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_EPOCHS)
-    return None
-
-
 class Trainer:
     """Trains one network.
 
@@ -77,11 +61,14 @@ class Trainer:
         fabric: device and precision.
         checkpoint: where the state goes after each epoch.
         report: called after each batch and each epoch.
+
+    Raises:
+        UsageError: the recipe begins with photos that the network cannot take.
     """
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Network,
         recipe: Recipe,
         train: Loader,
         val: Loader,
@@ -89,6 +76,7 @@ class Trainer:
         checkpoint: Path,
         report: Callable[[Step], None] | None = None,
     ) -> None:
+        check_sizes(network, recipe, train.mean.shape[1], train.size)
         # With the channels innermost a step takes 12 to 40 % less time on the CPU.
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.recipe, self.train, self.val = network, recipe, train, val
@@ -96,10 +84,11 @@ class Trainer:
         self.optimizer = make_optimizer(network, recipe)
         self.photos = train.photos_per_epoch(recipe)
         steps = -(-self.photos // recipe.batch_size)
-        self.scheduler = make_scheduler(self.optimizer, recipe, steps)
+        self.schedule = Schedule(self.optimizer, recipe, steps)
         self.loss: Loss | None = None
         self.progress = Progress()
-        self.best: dict[str, Tensor] = {}
+        self.best: Mapping[str, Tensor] = {}
+        self.unkept = first_averaged(recipe)
 
     def fit(self) -> Progress:
         """Train to the end, going on from the checkpoint where there is one; load the best weights.
@@ -107,57 +96,78 @@ class Trainer:
         Raises:
             BarNotMetError: the loss is no longer a number.
         """
+        kept = Kept()
         if self.checkpoint.exists():
-            self.best, self.progress = load_checkpoint(self.checkpoint, self.network, self.optimizer)
-            if self.scheduler is not None:
-                self.scheduler.load_state_dict(self.progress.scheduler)
+            kept, self.progress = load_checkpoint(self.checkpoint, self.network, self.optimizer)
+            self.schedule.load_state_dict(self.progress.scheduler)
+            self.best = kept.best
         # Fabric's wrapper places and casts; the plain network stays the one that is saved.
         wrapped: Any
         wrapped, optimizer = self.fabric.setup(self.network, self.optimizer)
+        averaging = Averaging(self.network, self.recipe)
+        if self.progress.epoch:
+            averaging.load(dict(kept.average))
+            self.fabric.strategy.precision.load_state_dict(self.progress.scaler)
         while self.progress.epoch < self.recipe.epochs and not self._stopped_early():
-            row = self._epoch(wrapped, optimizer)
-            self._remember(row)
-            save_checkpoint(self.checkpoint, self.network, self.best, self.optimizer, self.progress)
+            row = self._epoch(wrapped, optimizer, averaging)
+            save_checkpoint(
+                self.checkpoint, self.network, Kept(self.best, averaging.state()), self.optimizer, self.progress
+            )
             self._tell(row["images_per_second"], self.photos, row)
         self.network.load_state_dict(self.best)
         return self.progress
 
     def _stopped_early(self) -> bool:
         patience = self.recipe.patience
-        return bool(patience) and self.progress.epoch - self.progress.best_epoch >= patience
+        since = max(self.progress.best_epoch, self.unkept)
+        return bool(patience) and self.progress.epoch - since >= patience
 
-    def _epoch(self, wrapped: Any, optimizer: Any) -> dict[str, float]:
+    def _epoch(self, wrapped: Any, optimizer: Any, averaging: Averaging) -> dict[str, float]:
+        epoch = self.progress.epoch
+        train_loss, images_per_second = self._learn(wrapped, optimizer, averaging)
+        averaging.end_epoch(self.network, epoch)
+        whole = replace(self.recipe, progressive_resize=1.0)
+        with averaging.applied(self.network, wrapped, lambda: self.train.train_batches(whole, epoch)):
+            val_loss, val_accuracy = self._validate(wrapped)
+            row = {
+                "epoch": epoch + 1,
+                "train_loss": train_loss,
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
+                "lr": float(self.optimizer.param_groups[0]["lr"]),
+                "images_per_second": images_per_second,
+            }
+            self.schedule.end_epoch(val_loss)
+            self._remember(row)
+        return row
+
+    def _learn(self, wrapped: Any, optimizer: Any, averaging: Averaging) -> tuple[float, float]:
+        """Go through the training photos once; return their loss and the images a second."""
         recipe, epoch = self.recipe, self.progress.epoch
         # Chance depends on seed and epoch alone, so a resumed run draws what an undisturbed one would have.
         torch.manual_seed(recipe.seed * 1_000_003 + epoch)
+        # Mixing has a stream of its own, lest its draws repeat those of the order and the augmentation.
+        chance = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch + 500_000)
         wrapped.train()
         total, seen, started = 0.0, 0, time.perf_counter()
-        for inputs, labels in self.train.train_batches(recipe, epoch):
-            logits = wrapped(inputs)
+        for photos, labels in self.train.train_batches(recipe, epoch):
+            mixed = mix(photos, recipe, chance) if wants_mixing(recipe) else None
+            logits = wrapped(photos if mixed is None else mixed.inputs)
+            targets = labels if mixed is None else mixed.targets(labels, logits.shape[1])
             if self.loss is None:
                 self.loss = REMEDIES.get(recipe.imbalance).loss(self.train.class_counts(logits.shape[1]), recipe)
-            loss = self.loss(logits, labels)
+            loss = self.loss(logits, targets)
             optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss)
+            if recipe.clip_norm:
+                self.fabric.clip_gradients(wrapped, optimizer, max_norm=recipe.clip_norm, error_if_nonfinite=False)
             optimizer.step()
-            if isinstance(self.scheduler, OneCycleLR):
-                self.scheduler.step()
+            averaging.end_step(self.network)
+            self.schedule.end_step()
             total += float(loss.detach()) * len(labels)
             seen += len(labels)
             self._tell(seen / (time.perf_counter() - started), seen)
-        images_per_second = seen / (time.perf_counter() - started)
-        val_loss, val_accuracy = self._validate(wrapped)
-        rate = float(self.optimizer.param_groups[0]["lr"])
-        if isinstance(self.scheduler, ReduceLROnPlateau):
-            self.scheduler.step(val_loss)
-        return {
-            "epoch": epoch + 1,
-            "train_loss": total / seen,
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
-            "lr": rate,
-            "images_per_second": images_per_second,
-        }
+        return total / seen, seen / (time.perf_counter() - started)
 
     def _validate(self, wrapped: Any) -> tuple[float, float]:
         wrapped.eval()
@@ -173,12 +183,14 @@ class Trainer:
         progress = self.progress
         progress.epoch += 1
         progress.history.append(row)
-        if self.scheduler is not None:
-            progress.scheduler = self.scheduler.state_dict()
+        progress.scheduler = self.schedule.state_dict()
+        progress.scaler = dict(self.fabric.strategy.precision.state_dict())
         if not (math.isfinite(row["train_loss"]) and math.isfinite(row["val_loss"])):
             raise BarNotMetError(
                 f"epoch {progress.epoch}: the loss is no longer a number; give a lower --lr than {self.recipe.lr:g}"
             )
+        if progress.epoch <= self.unkept:
+            return  # what is kept is an average, and there is none yet
         if row["val_loss"] < progress.best_loss or self.recipe.keep == "last":
             progress.best_loss, progress.best_epoch = row["val_loss"], progress.epoch
             self.best = copy_weights(self.network)

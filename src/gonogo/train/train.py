@@ -34,6 +34,7 @@ from gonogo.train.loop import Step, Trainer
 from gonogo.train.novelty import fit_novelty
 from gonogo.train.outcome import outcome
 from gonogo.train.prepare import DataOptions, Prepared, prepare
+from gonogo.train.progressive import check_sizes
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
 from gonogo.train.transfer import (
@@ -150,6 +151,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     if prepared.good_alone:
         spec = with_axes(spec, _build(spec, prepared.geometry, weights, recipe.seed), prepared)
     network = _build(spec, prepared.geometry, weights, recipe.seed)
+    check_sizes(network, recipe, prepared.geometry.network_channels, prepared.geometry.input_size)
     config = _config(request, prepared, spec, recipe, weights)
     return Plan(config, prepared, network, policy, tried, request.reject_unknown)
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from gonogo.train.augment import augment
-from gonogo.train.augment.pose import pose_matrices
+from gonogo.train.augment.pose import _grid, pose_matrices
+from gonogo.train.recipe import Recipe
 from tests.helpers import UNCHANGED
 
 PHOTOS = torch.rand(16, 2, 20, 30, generator=torch.Generator().manual_seed(0)) * 255
@@ -85,3 +87,10 @@ def test_a_shift_by_whole_pixels_moves_the_picture():
 def test_the_same_generator_gives_the_same_photos():
     assert torch.equal(run(seed=3, rotate_degrees=10), run(seed=3, rotate_degrees=10))
     assert not torch.equal(run(seed=3, rotate_degrees=10), run(seed=4, rotate_degrees=10))
+
+
+@pytest.mark.parametrize(("n", "height", "width"), [(1, 7, 5), (3, 20, 30)])
+def test_positions_are_those_of_pytorch(n: int, height: int, width: int):
+    matrices = pose_matrices(n, (height, width), Recipe(), torch.Generator().manual_seed(2))
+    expected = F.affine_grid(matrices, [n, 1, height, width], align_corners=False)
+    assert torch.allclose(_grid(matrices, height, width), expected, atol=1e-6)

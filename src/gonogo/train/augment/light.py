@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gonogo.train.augment.change import Augmentation
 from gonogo.train.recipe import Recipe
+
+# One pass over the pixels does both.
+BRIGHTNESS = Augmentation("brightness_levels", "grey levels", 80.0, "lighter or darker")
+CONTRAST = Augmentation("contrast_percent", "percent", 60.0, "more or less contrast around the photo's mean")
 
 
 def change_light(levels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -1,20 +1,24 @@
-"""Mirror, turn, scale and shift photos in one resampling."""
+"""Mirror, turn, scale and shift photos, and whatever else changes their pose, in one resampling."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gonogo.train.augment.change import Augmentation, Warp, spread
 from gonogo.train.recipe import Recipe
 
-
-def _spread(n: int, limit: float, generator: torch.Generator) -> Tensor:
-    """Return (n,) values drawn evenly from -limit to limit."""
-    return (torch.rand(n, generator=generator) * 2 - 1) * limit
+# These five come out of one set of draws and one small matrix: `pose_matrices`.
+HFLIP = Augmentation("hflip", "on or off", 1.0, "half of the photos mirrored left and right")
+VFLIP = Augmentation("vflip", "on or off", 1.0, "half of the photos mirrored top and bottom")
+ROTATE = Augmentation("rotate_degrees", "degrees", 180.0, "turned either way")
+SCALE = Augmentation("scale_percent", "percent", 40.0, "made larger or smaller")
+SHIFT = Augmentation("shift_percent", "percent of the width and height", 20.0, "moved in both directions")
 
 
 def _signs(n: int, wanted: bool, generator: torch.Generator) -> Tensor:
@@ -33,11 +37,11 @@ def pose_matrices(n: int, size: tuple[int, int], recipe: Recipe, generator: torc
         generator: the only source of chance.
     """
     height, width = size
-    angle = _spread(n, math.radians(recipe.rotate_degrees), generator)
-    zoom = 1 / (1 + _spread(n, recipe.scale_percent / 100, generator))
+    angle = spread(n, math.radians(recipe.rotate_degrees), generator)
+    zoom = 1 / (1 + spread(n, recipe.scale_percent / 100, generator))
     mirror_x, mirror_y = _signs(n, recipe.hflip, generator), _signs(n, recipe.vflip, generator)
     # A shift by the whole width is 2 in these units.
-    shift_x, shift_y = (_spread(n, recipe.shift_percent / 50, generator) for _ in range(2))
+    shift_x, shift_y = (spread(n, recipe.shift_percent / 50, generator) for _ in range(2))
     cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
     aspect = height / width
     rows = [cosine * mirror_x, -sine * mirror_y * aspect, shift_x, sine * mirror_x / aspect, cosine * mirror_y, shift_y]
@@ -45,34 +49,54 @@ def pose_matrices(n: int, size: tuple[int, int], recipe: Recipe, generator: torc
 
 
 @lru_cache(maxsize=4)
-def _positions(height: int, width: int, device: torch.device) -> Tensor:
-    """Return (h * w, 3): x, y in -1..1 at each pixel's middle, and 1."""
-    y = (torch.arange(height) * 2 + 1) / height - 1
-    x = (torch.arange(width) * 2 + 1) / width - 1
-    rows, columns = torch.meshgrid(y, x, indexing="ij")
-    return torch.stack([columns, rows, torch.ones_like(rows)], -1).view(-1, 3).to(device)
+def _middles(length: int, device: torch.device) -> Tensor:
+    """Return (length,) the middles of a row's pixels, in -1..1."""
+    return ((torch.arange(length) * 2 + 1) / length - 1).to(device)
 
 
-def change_pose(levels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Mirror, turn, scale and shift each photo by its own draw; the border continues by reflection.
+def _grid(matrices: Tensor, height: int, width: int) -> Tensor:
+    """Return (n, h, w, 2), the input position of each output pixel: what F.affine_grid does, twenty times as fast.
+
+    A position is a share of its column plus one of its row, so that most of the work is one addition. Both coordinates
+    travel as one complex number, because an addition over an innermost axis of two is six times as slow.
+    """
+    across, down, middle = torch.view_as_complex(matrices.transpose(1, 2).contiguous()).unbind(1)
+    columns = _middles(width, matrices.device) * across[:, None]
+    rows = _middles(height, matrices.device) * down[:, None]
+    return torch.view_as_real((columns[:, None, :] + rows[:, :, None]).add_(middle[:, None, None]))
+
+
+def _warped(matrices: Tensor, warp: Tensor, aspect: float) -> Tensor:
+    """Return (n, 2, 3) matrices that first apply a (n, 2, 2) warp in pixels; `aspect` is height over width."""
+    to_pixels = torch.tensor([[1.0, aspect], [1 / aspect, 1.0]])
+    return torch.cat([matrices[:, :, :2] @ (warp * to_pixels), matrices[:, :, 2:]], 2)
+
+
+def change_pose(
+    levels: Tensor, recipe: Recipe, generator: torch.Generator, warps: Sequence[tuple[Warp, float]] = ()
+) -> Tensor:
+    """Mirror, turn, scale, shift and warp each photo by its own draw; the border continues by reflection.
 
     Args:
         levels: (N, C, h, w) float32.
         recipe: the limits.
         generator: on the CPU.
+        warps: further changes of pose, each with its limit.
 
     Returns:
         (N, C, h, w) float32; the very input where the recipe asks for none of it.
     """
     limits = (recipe.rotate_degrees, recipe.scale_percent, recipe.shift_percent)
-    if not (any(limits) or recipe.hflip or recipe.vflip):
+    if not (any(limits) or warps or recipe.hflip or recipe.vflip):
         return levels
     n, _, height, width = levels.shape
-    if not any(limits):
+    if not (any(limits) or warps):
         return _mirror(levels, recipe, generator)
-    matrices = pose_matrices(n, (height, width), recipe, generator).to(levels.device)
-    # What F.affine_grid does, in a third of its time.
-    grid = (_positions(height, width, levels.device) @ matrices.transpose(1, 2)).view(n, height, width, 2)
+    matrices = pose_matrices(n, (height, width), recipe, generator)
+    for warp, limit in warps:
+        matrices = _warped(matrices, warp(n, (height, width), limit, generator), height / width)
+    matrices = matrices.to(levels.device)
+    grid = _grid(matrices, height, width)
     return F.grid_sample(levels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 

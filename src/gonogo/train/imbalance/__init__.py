@@ -28,6 +28,12 @@ def cross_entropy(_counts: Tensor, recipe: Recipe) -> Loss:
     return lambda logits, labels: F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
 
 
+def each_label(logits: Tensor, label_smoothing: float) -> Tensor:
+    """Return (B, K), the cross-entropy that each photo would have with each label."""
+    log_probs = F.log_softmax(logits, 1)
+    return -(1 - label_smoothing) * log_probs - label_smoothing * log_probs.mean(1, keepdim=True)
+
+
 @dataclass(frozen=True)
 class Remedy:
     """One way to treat imbalance.
@@ -36,7 +42,8 @@ class Remedy:
         order: from the labels (N,) of the training photos and a generator to the places (M,) of the photos of one
             epoch, in their order; M must not depend on chance.
         loss: from the training photos per class (K,) float32 and the recipe to the loss of logits (B, K) against
-            labels (B,): a mean over the batch.
+            labels (B,), or of photos that were mixed against their shares (B, K) of each class: the loss of each label,
+            weighted by its share. A mean over the batch.
         source: the paper.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 from torch.nn import functional as F
 
-from gonogo.train.imbalance import Loss, Remedy
+from gonogo.train.imbalance import Loss, Remedy, each_label
 
 if TYPE_CHECKING:
     from gonogo.train.recipe import Recipe
@@ -24,6 +24,8 @@ def loss(counts: Tensor, recipe: Recipe) -> Loss:
     own = weights(counts)
 
     def weighted(logits: Tensor, labels: Tensor) -> Tensor:
+        if labels.ndim == 2:
+            return (labels * own.to(logits) * each_label(logits, recipe.label_smoothing)).sum(1).mean()
         each = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing, reduction="none")
         # A mean over the batch, not over its weights: a batch of frequent photos must not count as much as a rare one.
         return (each * own.to(logits)[labels]).mean()
