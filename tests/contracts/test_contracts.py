@@ -21,7 +21,7 @@ from gonogo.export.parity import answer, check_parity
 from gonogo.gauge.facts import METADATA_KEY, Facts
 from gonogo.gauge.golden import one_at_a_time
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import count_parameters, make_spec
+from gonogo.models.architecture import Network, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.deployed import Deployed
 from gonogo.models.novelty import Novelty, pool
@@ -30,6 +30,30 @@ from gonogo.train.novelty import spread_of
 from tests.helpers import make_facts, noise, write_photos
 
 COLOURS = {"grey": 1, "rgb": 3}
+# Large networks as small ones of their family: the same layers in the same order, fewer and narrower. Their counts at
+# full size are in the golden tests.
+SMALL: dict[str, dict[str, object]] = {
+    "resnet20": {"blocks": 1},
+    "resnet56": {"blocks": 1},
+    "resnet20-v2": {"blocks": 1},
+    "resnet47-v2": {"blocks": 1},
+    "resnet65-v2": {"blocks": 1},
+    "vit-study": {"layers": 2, "hidden": (64, 32)},
+    "nasnet-mobile": {"filters": 4, "cells": 1, "stem": 8},
+    "vgg16-bn": {"pattern": "c8 P c8 c16 P c16", "hidden": 12},
+    "densenet40": {"depth": 10, "growth": 4},
+}
+# Of a family whose members differ by a line of text or a number, one is exported in the quick tests.
+SIBLINGS = {
+    "sheet-140k",
+    "sheet-140k-dw",
+    "sheet-340k",
+    "sheet-340k-dw",
+    "sheet-590k",
+    "resnet56",
+    "resnet47-v2",
+    "resnet65-v2",
+}
 
 
 def colour_of(arch: str) -> str:
@@ -38,7 +62,12 @@ def colour_of(arch: str) -> str:
 
 def network_of(arch: str, classes: int = 2, **options: object):
     torch.manual_seed(0)
-    return make_spec(arch, classes, COLOURS[colour_of(arch)], options).build().eval()
+    return make_spec(arch, classes, COLOURS[colour_of(arch)], {**SMALL.get(arch, {}), **options}).build().eval()
+
+
+def sizes_of(network: Network, *sizes: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """Return the photos' sizes to try: the one that the network takes, where it takes no other."""
+    return sizes if network.fixed_size is None else (network.fixed_size,)
 
 
 def classes_of(arch: str) -> tuple[int, ...]:
@@ -95,7 +124,7 @@ def test_a_format_does_not_claim_what_is_not_there(name: str, tmp_path: Path):
 def test_an_architecture_answers_any_size_and_batch(arch: str):
     for classes in classes_of(arch):
         network = network_of(arch, classes)
-        for n, height, width in ((1, 64, 64), (3, 100, 75)):
+        for n, (height, width) in zip((1, 3), sizes_of(network, (64, 64), (100, 75)), strict=False):
             features = network.body(torch.randn(n, COLOURS[colour_of(arch)], height, width))
             logits, maps = network.head(features), network.head.maps(features)
             assert logits.shape == (n, classes)
@@ -107,7 +136,7 @@ def test_an_architecture_answers_any_size_and_batch(arch: str):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_an_architecture_answers_each_photo_alone(arch: str):
     network = network_of(arch)
-    photos = torch.randn(4, COLOURS[colour_of(arch)], 64, 64)
+    photos = torch.randn(4, COLOURS[colour_of(arch)], *sizes_of(network, (64, 64))[0])
     with torch.no_grad():
         together = network(photos)
         alone = torch.cat([network(photo[None]) for photo in photos])
@@ -117,7 +146,7 @@ def test_an_architecture_answers_each_photo_alone(arch: str):
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_weight_of_an_architecture_learns(arch: str):
     network = network_of(arch).train()
-    network(torch.randn(8, COLOURS[colour_of(arch)], 64, 64)).square().sum().backward()
+    network(torch.randn(8, COLOURS[colour_of(arch)], *sizes_of(network, (64, 64))[0])).square().sum().backward()
     learning = [(name, p.grad) for name, p in network.named_parameters() if p.requires_grad]
     assert learning
     assert [name for name, grad in learning if grad is None or not torch.isfinite(grad).all()] == []
@@ -127,7 +156,9 @@ def test_every_weight_of_an_architecture_learns(arch: str):
 def test_an_architecture_says_where_the_cells_of_its_map_look(arch: str):
     network = network_of(arch)
     stride, first = network.map_grid()
-    inputs = torch.rand(32, COLOURS[colour_of(arch)], 160, 176, requires_grad=True)
+    # Every pixel that counts must count in some photo: a narrow network needs more of them to be sure.
+    photos = 32 if sum(count_parameters(network)) < 10_000 else 3
+    inputs = torch.rand((photos, COLOURS[colour_of(arch)], *sizes_of(network, (160, 176))[0]), requires_grad=True)
     features = network.body(inputs)
     for row, column in ((features.shape[2] // 2, features.shape[3] // 2), (features.shape[2] // 2 + 1, 3)):
         (seen,) = torch.autograd.grad(features[:, :, row, column].abs().sum(), inputs, retain_graph=True)
@@ -140,7 +171,7 @@ def test_an_architecture_says_where_the_cells_of_its_map_look(arch: str):
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_same_seed_builds_the_same_network_from_its_written_spec(arch: str):
-    spec = make_spec(arch, 2, COLOURS[colour_of(arch)], {})
+    spec = make_spec(arch, 2, COLOURS[colour_of(arch)], SMALL.get(arch, {}))
     again = type(spec)(**json.loads(json.dumps(spec.__dict__)))
     states = []
     for one in (spec, again):
@@ -156,8 +187,9 @@ def test_costs_are_whole_numbers_that_grow_with_the_photo(arch: str):
     assert trainable == sum(p.numel() for p in network.parameters() if p.requires_grad)
     norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert statistics == sum(2 * norm.num_features for norm in norms)
-    channels = COLOURS[colour_of(arch)]
-    assert 0 < count_macs(network, channels, (64, 64)) < count_macs(network, channels, (128, 128))
+    macs = [count_macs(network, COLOURS[colour_of(arch)], size) for size in sizes_of(network, (64, 64), (128, 128))]
+    assert macs == sorted(set(macs))
+    assert macs[0] > 0
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -189,17 +221,22 @@ def test_a_runtime_states_its_version(runtime: str):
     assert RUNTIMES.get(runtime).version()[0].isdigit()
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "arch",
+    [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES],
+)
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str, tmp_path: Path):
     entry = EXPORTERS.get(exporter)
     classes = max(classes_of(arch))
     colour = colour_of(arch)
     n = COLOURS[colour]
-    geometry = Geometry(90, 75, 3, None, 1, colour, (120.0,) * n, (60.0,) * n)  # type: ignore[arg-type]
+    bare = network_of(arch, classes)
+    ((height, width),) = sizes_of(bare, (90, 75))
+    geometry = Geometry(height, width, 3, None, 1, colour, (120.0,) * n, (60.0,) * n)  # type: ignore[arg-type]
     facts = facts_of(geometry, classes, "b")
-    network = Deployed(network_of(arch, classes), geometry, facts.decision.task).eval()
-    pixels = np.stack([noise(90, 75, 3, seed) for seed in range(8)])
+    network = Deployed(bare, geometry, facts.decision.task).eval()
+    pixels = np.stack([noise(height, width, 3, seed) for seed in range(8)])
     path = tmp_path / entry.filename
     entry.write(network, facts, pixels, path)
     parity = check_parity(path, entry.runtime, facts.decision, network, pixels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -57,17 +57,27 @@ class Network(nn.Module):
         """Return the input pixels between neighbouring cells of the map, and the pixel the first cell looks at.
 
         Reckoned from the convolutions and poolings of the body in their order, so for a body whose branches, where it
-        has some, are one that computes and one that only passes on (the additions of a residual block).
+        has some, are one that computes and one that only passes on: the additions of a residual block. Where the second
+        one has layers as well, it is called "shortcut" and left out.
         """
         stride, first = 1.0, 0.0
-        for layer in self.body.modules():
+        for layer in _main_way(self.body):
             if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-                kernel, step = _one(layer.kernel_size), _one(layer.stride)
+                step = _one(layer.stride)
+                reach = (_one(layer.kernel_size) - 1) * _one(getattr(layer, "dilation", 1)) / 2
                 # "same" pads as much as keeps the middle where it is.
-                padding = (kernel - 1) / 2 if layer.padding == "same" else _one(layer.padding)
-                first += ((kernel - 1) / 2 - padding) * stride
+                padding = reach if layer.padding == "same" else _one(layer.padding)
+                first += (reach - padding) * stride
                 stride *= step
         return stride, first
+
+
+def _main_way(module: nn.Module) -> Iterator[nn.Module]:
+    """Walk through a module's layers in their order, without those of shortcuts."""
+    yield module
+    for name, child in module.named_children():
+        if name != "shortcut":
+            yield from _main_way(child)
 
 
 def _one(value: Any) -> int:
@@ -152,21 +162,23 @@ class Levels:
 
 @dataclass(frozen=True)
 class Pretraining:
-    """What makes an architecture one that stands on weights learnt elsewhere.
+    """What makes an architecture one that stands on weights learnt elsewhere, or may start from them.
 
     Attributes:
         what: whose weights, for messages.
         levels: from its options to the grey levels that the weights were learnt on.
         load: put a weights file's tensors, by name, into a network built with these options.
-        fetch: the published weights from their hub, asked only when the user asks.
+        fetch: the published weights from their hub, asked only when the user asks; None where no hub has them.
         known: beginnings of the SHA-256 of published files, and the options that such a file demands.
+        required: random weights are refused; where they are not, a network that is given weights learns on from them.
     """
 
     what: str
     levels: Callable[[Any], Levels]
     load: Callable[[Network, Any, Mapping[str, Tensor]], None]
-    fetch: Callable[[Any], Mapping[str, Tensor]]
+    fetch: Callable[[Any], Mapping[str, Tensor]] | None = None
     known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    required: bool = True
 
 
 @dataclass(frozen=True)
@@ -179,8 +191,9 @@ class Architecture:
         colour: what it was made for; None to take the photos as they are.
         recipe: training values it was published with, over the default recipe.
         source: the paper or origin.
-        pretraining: set where training starts from weights learnt elsewhere; random ones are then refused.
+        pretraining: set where training starts, or may start, from weights learnt elsewhere.
         variants: options worth showing beside one another where architectures are listed.
+        size: height and width of the photos it was made for, which lists count it at.
     """
 
     build: Callable[[int, int, Any], Network]
@@ -190,6 +203,12 @@ class Architecture:
     source: str = "gonogo"
     pretraining: Pretraining | None = None
     variants: tuple[Mapping[str, Any], ...] = ({},)
+    size: tuple[int, int] = (300, 300)
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether it stands on weights learnt elsewhere, so that random ones are refused."""
+        return self.pretraining is not None and self.pretraining.required
 
     def options(self, changes: Mapping[str, Any]) -> Any:
         """Return the defaults with changes; text is read as each option's type.

@@ -53,7 +53,7 @@ class Contender:
     @property
     def is_pretrained(self) -> bool:
         """Whether it stands on weights learnt elsewhere."""
-        return ARCHITECTURES.get(self.arch).pretraining is not None
+        return ARCHITECTURES.get(self.arch).needs_weights
 
     def geometry(self, common: Geometry) -> Geometry:
         """Return the way from the camera to it, where other networks see `common`; one size is seen as it is."""

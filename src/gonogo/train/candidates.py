@@ -75,7 +75,7 @@ class Entrant:
                 "are what is measured; add --set schedule=one-cycle"
             )
         weights = read_pretrained(candidate.arch, candidate.weights, candidate.arch_options)
-        if weights.facts and recipe.imbalance != NO_REMEDY:
+        if architecture.needs_weights and recipe.imbalance != NO_REMEDY:
             raise UsageError(
                 f"architecture '{candidate.arch}' fits its head at once, all classes weighing alike, so --imbalance "
                 f"{recipe.imbalance} changes nothing; leave --imbalance out"
@@ -125,7 +125,10 @@ def candidates_for(
         raise UsageError("the recipe names a remedy for imbalance, expected them in --imbalance; leave it out there")
     if arch_options and len(chosen) > 1:
         raise UsageError(f"--with says nothing of which of {len(chosen)} architectures; give one --arch with it")
-    learnt = [arch for arch in chosen if ARCHITECTURES.get(arch).pretraining is not None]
+    # Where one needs weights they are meant for that one, not for those that only may start from some.
+    learnt = [arch for arch in chosen if ARCHITECTURES.get(arch).needs_weights] or [
+        arch for arch in chosen if ARCHITECTURES.get(arch).pretraining is not None
+    ]
     if weights is not None and not learnt:
         raise UsageError(f"{', '.join(chosen)} learns from nothing; leave --weights out")
     return tuple(

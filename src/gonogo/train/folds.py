@@ -61,7 +61,7 @@ class Course:
         recipe = replace(entrant.recipe, seed=entrant.recipe.seed + number)
         prepared = self._without(number, fold)
         spec = entrant.spec(prepared)
-        prepared = with_levels(prepared, spec)
+        prepared = with_levels(prepared, spec, entrant.weights.tensors)
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
         fabric = Fabric(accelerator=self.device, devices=1, precision=recipe.precision)

@@ -22,6 +22,7 @@ from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.layers.statistics_head import StatisticsHead
+from gonogo.models.pretrained import PretrainedNetwork
 from gonogo.splitting import Progress
 from gonogo.train.automatic import Left, choose_options, without_automatic
 from gonogo.train.checkpoint import Progress as Learning
@@ -141,7 +142,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         for line in prepared.notes:
             note(line)
     spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, options)
-    prepared = with_levels(prepared, spec)
+    prepared = with_levels(prepared, spec, weights.tensors)
     tried: list[dict[str, Any]] = []
     if len(options) < len(request.arch_options):
         # A promise is made on the validation parts: then nothing is chosen on them.
@@ -314,19 +315,21 @@ def learn(
 ) -> Learning:
     """Train a network on the photos of train; where its body is learnt already, fit its head, then what is unfrozen.
 
+    A network that only started from weights learnt elsewhere learns on as a whole, as one of fresh weights does.
+
     Args:
         network: with its fresh or pretrained weights.
         prepared: the photos; those of val choose the epoch where the recipe keeps the best one, otherwise nothing.
         recipe: how.
         fabric: device and precision.
         checkpoint: where the state goes after each epoch; the training goes on from it if it is there.
-        pretrained: the body is learnt already.
+        pretrained: weights learnt elsewhere were put in.
         report: called after each batch and epoch.
 
     Raises:
         BarNotMetError: the loss left the numbers.
     """
-    if pretrained:
+    if pretrained and isinstance(network, PretrainedNetwork):
         fitted = fit_network(network, prepared, recipe.seed, fabric.device)
         if is_frozen(network):
             return fitted

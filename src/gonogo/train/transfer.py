@@ -44,7 +44,7 @@ class Weights:
 
 
 def read_pretrained(arch: str, weights: WeightsSource, options: Mapping[str, object]) -> Weights:
-    """Read the weights that an architecture stands on; none for one that learns from nothing.
+    """Read the weights that an architecture stands on or starts from; none for one that learns from nothing.
 
     Args:
         arch: a name from the registry.
@@ -62,12 +62,16 @@ def read_pretrained(arch: str, weights: WeightsSource, options: Mapping[str, obj
             raise UsageError(f"architecture '{arch}' learns from nothing; leave --weights out")
         return Weights()
     if weights is None:
+        if not pretraining.required:
+            return Weights()
         raise UsageError(
             f"architecture '{arch}' stands on pretrained weights, and random ones would only pass for them; "
             f"give {pretraining.what}: --weights FILE"
         )
     asked = architecture.options(options)
     if weights == "hub":
+        if pretraining.fetch is None:
+            raise UsageError(f"no hub has weights of architecture '{arch}'; give a file: --weights FILE")
         tensors = {name: tensor.float() for name, tensor in pretraining.fetch(asked).items()}
         return Weights(tensors, {"source": "hub", "sha256": _digest(tensors)})
     tensors, digest = read_weights(weights), sha256(weights)
@@ -88,10 +92,10 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def with_levels(prepared: Prepared, spec: ModelSpec) -> Prepared:
-    """Give the geometry the mean and std that pretrained weights expect; unchanged for other networks."""
+def with_levels(prepared: Prepared, spec: ModelSpec, tensors: Mapping[str, Tensor]) -> Prepared:
+    """Give the geometry the mean and std that pretrained weights expect; unchanged where there are none."""
     architecture = ARCHITECTURES.get(spec.arch)
-    if architecture.pretraining is None:
+    if architecture.pretraining is None or not tensors:
         return prepared
     levels = architecture.pretraining.levels(architecture.options(spec.options))
     n = prepared.geometry.network_channels
@@ -99,13 +103,13 @@ def with_levels(prepared: Prepared, spec: ModelSpec) -> Prepared:
 
 
 def put_weights(network: Network, spec: ModelSpec, tensors: Mapping[str, Tensor]) -> None:
-    """Put pretrained weights into a network; nothing to do for one without.
+    """Put pretrained weights into a network; nothing to do where there are none.
 
     Raises:
         UsageError: they are of another network.
     """
     architecture = ARCHITECTURES.get(spec.arch)
-    if architecture.pretraining is not None:
+    if architecture.pretraining is not None and tensors:
         architecture.pretraining.load(network, architecture.options(spec.options), tensors)
 
 
