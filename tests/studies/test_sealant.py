@@ -15,7 +15,8 @@ from gonogo.data.task import Task
 from gonogo.errors import DataError, UsageError
 from gonogo.studies import STUDIES, published
 from gonogo.studies.contenders import costs, find_weights
-from gonogo.studies.sealant import CONTENDERS, EFFICIENTNET, VIT, StudyRequest, study
+from gonogo.studies.request import StudyRequest
+from gonogo.studies.sealant import CONTENDERS, EFFICIENTNET, VIT, study
 from gonogo.train.prepare import DataOptions
 
 SCRATCH, CUT_4, CUT_7 = "taper, from scratch", "stump, cut 4", "stump, cut 7"

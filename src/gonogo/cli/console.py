@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from gonogo.train.compare import Job
+    from gonogo.train.jobs import Job
     from gonogo.train.loop import Step
 
 # Work shorter than this needs no bar.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ WEIGHTS_BESIDE = "weights"
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="Name of the study: sealant.")],
+    name: Annotated[str, typer.Argument(help="Name of the study: casting or sealant.")],
     data: Data,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for page and table; study-NAME unless given.")
@@ -38,7 +38,10 @@ def run(
         ),
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this network; may be repeated.")] = None,
-    folds: Annotated[int, typer.Option(help="Shares of whole parts, each held out once.")] = 5,
+    folds: Annotated[
+        int | None, typer.Option(help="Shares of whole parts, each held out once; the study's own number unless given.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="After so many no further training starts.")] = None,
     good: Good = None,
     format_: FormatName = None,
     task: TaskOption = None,
@@ -48,14 +51,18 @@ def run(
     photos: Photos = None,
     crop: Crop = None,
     reduce: Reduce = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A first look: few epochs, two remedies.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A first look: few epochs, few networks.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every network trained at the study's size of photos; takes a GPU.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run in the folder stopped.")] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Do a published study again on these photos, its open questions answered."""
     try:
         from gonogo.studies import STUDIES
-        from gonogo.studies.sealant import StudyRequest
+        from gonogo.studies.request import StudyRequest
 
         study = STUDIES.get(name)
     except ImportError as error:
@@ -80,27 +87,33 @@ def run(
             mixed=mixed,
         )
         folder = out or Path(f"study-{name}")
-        request = StudyRequest(data, folder, places, options, tuple(only or ()), folds, quick, force)
-        found = study(request, progress=console.progress, note=console.note, ended=console.job)
-        console.table(
-            ("network", "parameters", "M multiply-adds", "ms", "ROC AUC"),
-            (
-                (
-                    row["model"],
-                    f"{row['ours']['params']:,}",
-                    f"{row['ours']['macs'] / 1e6:,.0f}",
-                    f"{row['ours']['milliseconds']:.1f}",
-                    _auc(row["ours"]["figures"].get("auc")),
-                )
-                for row in found["rows"]
-            ),
+        request = StudyRequest(
+            data, folder, places, options, tuple(only or ()), folds, minutes, quick, full, resume, force
         )
+        found = study(request, progress=console.progress, note=console.note, ended=console.job)
+        console.table(*_table(found["rows"]))
         console.line(found["verdict"])
-        for question in found["questions"]:
+        for question in found.get("questions", ()):
             console.line(f"{question['question']} {question['answer']}")
         console.line(f"page: {found['page']}")
         console.result(found)
 
 
+def _table(rows: list[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return columns and lines: a line for each network, with both divisions where there are two."""
+    published = {row["model"]: row["ours"]["figures"] for row in rows if row["split"] == "published"}
+    splits = ("published split", "never seen") if published else ()
+    lines = []
+    for row in rows:
+        ours, name = row["ours"], row["model"]
+        if row["split"] == "published":
+            continue
+        both = (published[name], ours["figures"]) if published else ()
+        cells = [f"{own['accuracy']['value']:.1%}" if own else "-" for own in both]
+        counted = (f"{ours['params']:,}", f"{ours['macs'] / 1e6:,.1f}", f"{ours['milliseconds']:.2f}")
+        lines.append((name, *counted, *cells, _auc(ours["figures"].get("auc"))))
+    return ("network", "parameters", "M multiply-adds", "ms", *splits, "ROC AUC"), lines
+
+
 def _auc(rate: dict[str, float] | None) -> str:
-    return "needs weights" if rate is None else f"{rate['value']:.3f} ({rate['low']:.3f} to {rate['high']:.3f})"
+    return "-" if rate is None else f"{rate['value']:.3f} ({rate['low']:.3f} to {rate['high']:.3f})"

@@ -10,7 +10,9 @@ from typing import Any
 
 from gonogo.registry import Registry
 
-STUDIES: Registry[Callable[..., Any]] = Registry("study", {"sealant": "gonogo.studies.sealant:study"})
+STUDIES: Registry[Callable[..., Any]] = Registry(
+    "study", {"casting": "gonogo.studies.casting:study", "sealant": "gonogo.studies.sealant:study"}
+)
 
 
 @cache

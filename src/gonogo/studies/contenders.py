@@ -134,14 +134,13 @@ def _ask(session: Session, photo: UInt8Array, _: int) -> object:
 
 
 def costs(
-    contenders: Sequence[Contender], task: Task, common: Geometry, folder: Path, *, repeats: int
+    contenders: Sequence[tuple[Contender, Geometry]], task: Task, folder: Path, *, repeats: int
 ) -> dict[str, Cost]:
     """Count and time every contender; what it has learnt plays no part in that.
 
     Args:
-        contenders: the networks.
+        contenders: the networks, each with the way from the camera to it.
         task: the classes.
-        common: the geometry of those that take any size.
         folder: for the ONNX files.
         repeats: timed turns, all contenders in each.
     """
@@ -149,8 +148,7 @@ def costs(
     rng = np.random.default_rng(0)
     calls: dict[str, Callable[[int], object]] = {}
     counted = {}
-    for number, contender in enumerate(contenders):
-        geometry = contender.geometry(common)
+    for number, (contender, geometry) in enumerate(contenders):
         if ARCHITECTURES.get(contender.arch).colour == "rgb":
             geometry = replace(geometry, colour="rgb", mean=(127.5,) * 3, std=(64.0,) * 3)
         network = contender.build(task, geometry)

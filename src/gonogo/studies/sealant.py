@@ -11,14 +11,13 @@ import io
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gonogo.audit.audit import audit
-from gonogo.errors import UsageError, did_you_mean
+from gonogo.errors import UsageError
 from gonogo.evaluate.comparison import Standing
 from gonogo.evaluate.comparison_words import sentences
 from gonogo.evaluate.credibility import Credibility, is_this_curve_real
@@ -31,8 +30,10 @@ from gonogo.splitting import Progress
 from gonogo.studies import published
 from gonogo.studies.contenders import Contender, Cost, costs, find_weights
 from gonogo.studies.questions import about_accuracy, about_curve, about_remedies
+from gonogo.studies.request import StudyRequest, chosen, filled_in
 from gonogo.train.candidates import candidates_for
-from gonogo.train.compare import Compared, CompareRequest, Job, compare
+from gonogo.train.compare import Compared, CompareRequest, compare
+from gonogo.train.jobs import Job
 from gonogo.train.prepare import DataOptions, Photos, read_photos
 
 EFFICIENTNET, VIT = "EfficientNet-B0, frozen", "ViT-B/16, frozen"
@@ -52,31 +53,6 @@ REMEDY_RECIPE = {"epochs": 40}
 FOLDS = 5
 TURNS = 12
 CSV_NAME, JSON_NAME, PAGE_NAME = "study.csv", "study.json", "study.html"
-
-
-@dataclass(frozen=True)
-class StudyRequest:
-    """What to study.
-
-    Attributes:
-        data: a folder of photos or a manifest file.
-        out: the folder to write.
-        weights: files of pretrained weights, or folders of them.
-        options: what is said about the data.
-        only: names of contenders; all unless given.
-        folds: into which whole parts are shared out.
-        quick: fewer epochs, and one remedy for imbalance beside none; its figures are for a first look.
-        force: replace `out`.
-    """
-
-    data: Path
-    out: Path
-    weights: tuple[Path, ...] = ()
-    options: DataOptions = field(default_factory=DataOptions)
-    only: tuple[str, ...] = ()
-    folds: int = FOLDS
-    quick: bool = False
-    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,9 +102,14 @@ def study(
         GonogoError: the data, the weights or the folder cannot be used; nothing is written then.
     """
     check_new_folder(request.out, force=request.force, marker=JSON_NAME)
-    contenders = _chosen(request.only)
+    for option, given in (("--minutes", request.minutes), ("--full", request.full), ("--resume", request.resume)):
+        if given:
+            raise UsageError(f"the study 'sealant' knows no {option}; leave it out")
+    contenders = chosen(CONTENDERS, request.only)
     weights = find_weights(contenders, request.weights)
-    options, notes = _options(request, progress)
+    options, notes = filled_in(request, progress)
+    if options.reduce is None and options.size is None:
+        options = replace(options, reduce=REDUCE)
     photos = read_photos(request.data, options, progress=progress)
     if photos.task.is_sorting:
         raise UsageError(
@@ -138,7 +119,8 @@ def study(
         if note is not None:
             note(line)
     with tempfile.TemporaryDirectory() as folder:
-        cost = costs(contenders, photos.task, photos.geometry, Path(folder), repeats=TURNS)
+        seen = [(contender, contender.geometry(photos.geometry)) for contender in contenders]
+        cost = costs(seen, photos.task, Path(folder), repeats=TURNS)
     compared = _compare(request, contenders, weights, options, progress, ended)
     remedies = _compare_remedies(request, options, progress, ended)
     rows = _rows(contenders, cost, compared)
@@ -146,39 +128,6 @@ def study(
     with new_folder(request.out, force=request.force, marker=JSON_NAME) as temporary:
         document = result.write(temporary)
     return document | {"page": str(request.out / PAGE_NAME)}
-
-
-def _chosen(only: tuple[str, ...]) -> tuple[Contender, ...]:
-    names = [contender.name for contender in CONTENDERS]
-    for name in only:
-        if name not in names:
-            raise UsageError(f"unknown --only '{name}'; {did_you_mean(name, names)}")
-    return tuple(contender for contender in CONTENDERS if not only or contender.name in only)
-
-
-def _options(request: StudyRequest, progress: Progress | None) -> tuple[DataOptions, list[str]]:
-    """Fill in what the photos themselves say: which are of one part, and what part of them all share."""
-    found = audit(
-        request.data,
-        format_name=request.options.format,
-        options=request.options.reading,
-        good=request.options.good,
-        group_rule=request.options.group_by,
-        progress=progress,
-    )
-    options, notes = request.options, []
-    suggested = next((f.facts["group_by"] for f in found.findings if f.check == "parts"), None)
-    if options.group_by is None and options.groups is None and suggested:
-        options = replace(options, group_by=suggested)
-        notes.append(f"parts are told by --group-by '{suggested}', as the numbering of the files suggests")
-    sizes = {(fact.width, fact.height) for fact in found.inspection.facts}
-    if options.crop is None and len(sizes) > 1:
-        width, height = (min(size[k] for size in sizes) for k in (0, 1))
-        options = replace(options, crop=(0, 0, width, height))
-        notes.append(f"the photos have {len(sizes)} sizes; what all of them hold is used: --crop {width}x{height}+0+0")
-    if options.reduce is None and options.size is None:
-        options = replace(options, reduce=REDUCE)
-    return options, notes
 
 
 def _compare(
@@ -200,7 +149,9 @@ def _compare(
         replace(c, recipe={**c.recipe, **quick} if c.recipe else {}).candidate(weights.get(c.name)) for c in able
     )
     return compare(
-        CompareRequest(request.data, candidates, folds=request.folds, options=options), progress=progress, ended=ended
+        CompareRequest(request.data, candidates, folds=request.folds or FOLDS, options=options),
+        progress=progress,
+        ended=ended,
     )
 
 
@@ -211,7 +162,7 @@ def _compare_remedies(
     recipe = {"epochs": 8} if request.quick else REMEDY_RECIPE
     ways = candidates_for("taper", "none,oversample" if request.quick else "all", recipe=recipe)
     return compare(
-        CompareRequest(request.data, ways, folds=request.folds, options=small), progress=progress, ended=ended
+        CompareRequest(request.data, ways, folds=request.folds or FOLDS, options=small), progress=progress, ended=ended
     )
 
 

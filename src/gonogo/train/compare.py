@@ -26,7 +26,7 @@ from gonogo.models import ARCHITECTURES
 from gonogo.splitting import Progress
 from gonogo.train.candidates import NO_REMEDY, Candidate, Entrant
 from gonogo.train.folds import Course
-from gonogo.train.jobs import Training, train_all
+from gonogo.train.jobs import Job, Training, train_all
 from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions, Prepared, prepare_folds
 from gonogo.train.ranking import write_answers, write_table
@@ -65,23 +65,6 @@ class CompareRequest:
     device: str = "cpu"
     resume: bool = False
     force: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """A training that has ended, for whoever shows it.
-
-    Attributes:
-        name: of the candidate and the fold.
-        done: how many have ended.
-        total: of how many.
-        seconds: it took; 0 where its answers were there already.
-    """
-
-    name: str
-    done: int
-    total: int
-    seconds: float
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,23 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Job:
+    """A training that has ended, for whoever shows it.
+
+    Attributes:
+        name: of the candidate and the fold.
+        done: how many have ended.
+        total: of how many.
+        seconds: it took; 0 where its answers were there already.
+    """
+
+    name: str
+    done: int
+    total: int
+    seconds: float
+
+
 def train_all(
     course: Course, trainings: Sequence[Training], report: Callable[[Step], None] | None = None
 ) -> Iterator[Outcome]:

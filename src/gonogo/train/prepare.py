@@ -235,6 +235,11 @@ def prepare_folds(
     return prepared, rounds
 
 
+def reduce_photos(read: Photos, manifest: Manifest, progress: Progress | None = None) -> Prepared:
+    """Reduce photos as their geometry says; those of the manifest, whose train split gives mean and std."""
+    return _reduced(read, Division(manifest, None, ()), {}, progress)
+
+
 def _reduced(read: Photos, division: Division, leaky: dict[str, Rate], progress: Progress | None) -> Prepared:
     manifest = division.manifest
     pixels = reduced_pixels(manifest, read.geometry, progress=_named(progress, "reducing"))
