@@ -5,8 +5,8 @@ in the same way, at least 9x where they are stored as grey JPEG, which decodes f
 same augmentations, batch and one thread, second epoch on.
 
 And against a larger network in the very same loop: a 6k taper at 100x100 grey learns from at least 2,000 images/s, all
-augmentations of the default recipe included, and at least 10x as many as timm's MobileNetV2-0.5 from the same castings at
-128x128. Rounds in turns; the best of each counts, as other work on the machine only ever takes time away.
+augmentations of the default recipe included, and at least 10x as many as timm's MobileNetV2-0.5 does of the same castings
+at 128x128 grey. Rounds in turns; the best of each counts, as other work on the machine only ever takes time away.
 
 Run: python benchmarks/training.py
 """
