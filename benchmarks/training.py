@@ -4,9 +4,9 @@ Claim: at least 2.5x on the castings (300x300, grey stored as colour JPEG), at l
 in the same way, at least 9x where they are stored as grey JPEG, which decodes faster; a 6k taper at 100x100 grey, the
 same augmentations, batch and one thread, second epoch on.
 
-And against a larger network in the very same loop: a 6k taper at 100x100 grey learns from at least 2,000 images/s, all
-augmentations of the default recipe included, and at least 10x as many as timm's MobileNetV2-0.5 does of the same castings
-at 128x128 grey. Rounds in turns; the best of each counts, as other work on the machine only ever takes time away.
+And against a larger network in the very same loop: a 6k taper at 100x100 grey learns from at least 2,000 images/s, with
+all augmentations of the default recipe, and at least 10x as many as timm's MobileNetV2-0.5 of these castings at 128x128
+grey. Rounds in turns; the best of each counts, as other work on the machine only ever takes time away.
 
 Run: python benchmarks/training.py
 """
