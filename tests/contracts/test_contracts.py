@@ -45,10 +45,11 @@ SMALL: dict[str, dict[str, object]] = {
     "vgg16-bn": {"pattern": "c8 P c8 c16 P c16", "hidden": 12},
     "densenet40": {"depth": 10, "growth": 4},
 }
-# Of a family whose members differ by a line of text or a number, one is exported in the quick tests.
+# Of a family whose members differ by a line of text or a number, one is exported and operated on in the quick tests.
 SHEETS = {arch for arch in ARCHITECTURES if arch.startswith("sheet-")}
 RESNETS = {arch for arch in ARCHITECTURES if arch.startswith("resnet")}
 SIBLINGS = SHEETS - {"sheet-590k-dw"} | RESNETS - {"resnet20", "resnet20-v2"}
+QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES]
 
 
 def colour_of(arch: str) -> str:
@@ -209,10 +210,11 @@ NOTHING_TO_DO = {
 }
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", QUICK)
 @pytest.mark.parametrize("surgery", SURGERIES)
 def test_a_surgery_changes_a_network_that_works_on_or_says_that_there_is_nothing_to_do(surgery: str, arch: str):
-    options, channels = SMALL.get(arch, {}), COLOURS[colour_of(arch)]
+    options = {"backbone": "test_efficientnet"} if arch == "timm" else SMALL.get(arch, {})
+    channels = COLOURS[colour_of(arch)]
     spec = make_spec(arch, 2, channels, options, (surgery,))
     if arch in NOTHING_TO_DO.get(surgery, ()):
         with (
@@ -222,7 +224,7 @@ def test_a_surgery_changes_a_network_that_works_on_or_says_that_there_is_nothing
             spec.build()
         return
     torch.manual_seed(0)
-    network, plain = spec.build().eval(), network_of(arch)
+    network, plain = spec.build().eval(), network_of(arch, **options)
     ((height, width),) = sizes_of(network, (64, 80))
     with torch.no_grad():
         features = network.body(torch.randn(2, channels, height, width))
@@ -241,9 +243,8 @@ def test_a_surgery_changes_a_network_that_works_on_or_says_that_there_is_nothing
 @pytest.mark.parametrize("surgery", SURGERIES)
 def test_a_network_exports_after_every_surgery(surgery: str, tmp_path: Path):
     arch = "taper-study" if surgery == "norm-first" else "taper"
-    geometry = Geometry(
-        64, 72, colour=colour_of(arch), mean=(120.0,) * COLOURS[colour_of(arch)], std=(60.0,) * COLOURS[colour_of(arch)]
-    )
+    n = COLOURS[colour_of(arch)]
+    geometry = Geometry(64, 72, colour=colour_of(arch), mean=(120.0,) * n, std=(60.0,) * n)  # type: ignore[arg-type]
     facts = facts_of(geometry, 2, "b")
     torch.manual_seed(0)
     network = make_spec(arch, 2, geometry.network_channels, {}, (surgery,)).build().eval()
@@ -274,10 +275,7 @@ def test_a_runtime_states_its_version(runtime: str):
     assert RUNTIMES.get(runtime).version()[0].isdigit()
 
 
-@pytest.mark.parametrize(
-    "arch",
-    [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES],
-)
+@pytest.mark.parametrize("arch", QUICK)
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str, tmp_path: Path):
     entry = EXPORTERS.get(exporter)
