@@ -159,21 +159,9 @@ def run(
         size=size,
     )
     changes = {**key_values(with_ or [], "--with"), **given(cut=cut, unfrozen=unfreeze)}
-    source = weights_source(weights)
+    source, names = weights_source(weights), read_surgeries(surgery)
     request = TrainRequest(
-        data,
-        out,
-        arch,
-        changes,
-        values,
-        options,
-        decision,
-        device,
-        resume,
-        force,
-        source,
-        reject_unknown,
-        read_surgeries(surgery),
+        data, out, arch, changes, values, options, decision, device, resume, force, source, reject_unknown, names
     )
     with Console(as_json) as console:
         if dry_run:
