@@ -35,7 +35,7 @@ def run(surgery: SurgeryNames = None, as_json: AsJson = False) -> None:
             except UsageError as error:
                 console.note(f"{name} is not listed: {error}")
         console.table(
-            ("name", "trained", "fixed", "statistics", "M multiply-adds", "input", "source"),
+            ("name", "trained", "fixed", "statistics", "M MACs", "input", "source"),
             (
                 (
                     " ".join([row["name"], *(f"{option}={value}" for option, value in row["options"].items())]),

@@ -82,6 +82,6 @@ DENSENET40 = Architecture(
     DenseNetOptions(),
     colour="rgb",
     recipe={**CIFAR_RECIPE, "batch_size": 64, "epochs": 300},
-    source="DenseNet, arXiv 1608.06993",
+    source="arXiv 1608.06993",
     size=(32, 32),
 )

@@ -226,6 +226,6 @@ NASNET_MOBILE = Architecture(
     NasNet,
     NasNetOptions(),
     colour="rgb",
-    source="NASNet-A Mobile, arXiv 1707.07012",
+    source="arXiv 1707.07012",
     size=(224, 224),
 )

@@ -180,7 +180,7 @@ def _first_form(blocks: int) -> Architecture:
         ResNetOptions(blocks),
         colour="rgb",
         recipe=CIFAR_RECIPE,
-        source=f"ResNet-{depth} for CIFAR, arXiv 1512.03385",
+        source="arXiv 1512.03385",
         pretraining=Pretraining(
             what=f"a ResNet-{depth}'s that was trained on CIFAR-10",
             levels=lambda _: LEVELS["imagenet"],
@@ -197,7 +197,7 @@ def _second_form(blocks: int) -> Architecture:
         ResNetOptions(blocks),
         colour="rgb",
         recipe={**CIFAR_RECIPE, "batch_size": 32, "epochs": 200, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0},
-        source=f"ResNet-{9 * blocks + 2} v2, arXiv 1603.05027, as in Keras' example",
+        source="arXiv 1603.05027",
         size=(32, 32),
     )
 

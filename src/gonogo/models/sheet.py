@@ -83,9 +83,7 @@ RECIPE = {
 
 
 def _sheet(name: str) -> Architecture:
-    return Architecture(
-        Sheet, SheetOptions(PATTERNS[name]), recipe=RECIPE, source="steel-sheet study on GC10-DET", size=(32, 32)
-    )
+    return Architecture(Sheet, SheetOptions(PATTERNS[name]), recipe=RECIPE, source="GC10-DET study", size=(32, 32))
 
 
 SHEET_140K, SHEET_140K_DW = _sheet("sheet-140k"), _sheet("sheet-140k-dw")

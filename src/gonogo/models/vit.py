@@ -143,6 +143,6 @@ VIT_STUDY = Architecture(
         "epochs": 200,
         "label_smoothing": 0.0,
     },
-    source="ViT, arXiv 2010.11929, as in Keras' example",
+    source="arXiv 2010.11929",
     size=(32, 32),
 )
