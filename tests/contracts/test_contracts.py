@@ -15,16 +15,18 @@ from gonogo.data.geometry import Geometry
 from gonogo.data.images import decode_photo
 from gonogo.data.manifest import Manifest
 from gonogo.data.task import Task
+from gonogo.errors import UsageError
 from gonogo.evaluate.decision import Decision
 from gonogo.export import EXPORTERS
 from gonogo.export.parity import answer, check_parity
 from gonogo.gauge.facts import METADATA_KEY, Facts
 from gonogo.gauge.golden import one_at_a_time
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import Network, count_parameters, make_spec
+from gonogo.models.architecture import Network, count_frozen, count_parameters, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.deployed import Deployed
 from gonogo.models.novelty import Novelty, pool
+from gonogo.models.surgery import SURGERIES, costs_of
 from gonogo.runtimes import RUNTIMES
 from gonogo.train.novelty import spread_of
 from tests.helpers import make_facts, noise, write_photos
@@ -43,17 +45,16 @@ SMALL: dict[str, dict[str, object]] = {
     "vgg16-bn": {"pattern": "c8 P c8 c16 P c16", "hidden": 12},
     "densenet40": {"depth": 10, "growth": 4},
 }
-# Of a family whose members differ by a line of text or a number, one is exported in the quick tests.
-SIBLINGS = {
-    "sheet-140k",
-    "sheet-140k-dw",
-    "sheet-340k",
-    "sheet-340k-dw",
-    "sheet-590k",
-    "resnet56",
-    "resnet47-v2",
-    "resnet65-v2",
-}
+# Of a family whose members differ by a line of text or a number, one is exported and operated on in the quick tests.
+SHEETS = {arch for arch in ARCHITECTURES if arch.startswith("sheet-")}
+RESNETS = {arch for arch in ARCHITECTURES if arch.startswith("resnet")}
+SIBLINGS = SHEETS - {"sheet-590k-dw"} | RESNETS - {"resnet20", "resnet20-v2"}
+# Whose many branches take the exporter long.
+LONG_TO_EXPORT = {*SIBLINGS, "nasnet-mobile"}
+QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES]
+EXPORTED = [pytest.param(arch, marks=pytest.mark.slow) if arch in LONG_TO_EXPORT else arch for arch in ARCHITECTURES]
+# The others put in layers that some architecture has as well.
+NEW_LAYERS = {"blurpool", "squeeze-excite"}
 
 
 def colour_of(arch: str) -> str:
@@ -201,6 +202,66 @@ def test_an_architecture_names_its_source_and_a_recipe_that_holds(arch: str):
     assert resolve_recipe(entry.recipe).epochs >= 1
 
 
+# ---- surgeries
+
+# What a network has already, or has nothing of.
+NOTHING_TO_DO = {
+    "blurpool": {"vit-study", "densenet40"},
+    "squeeze-excite": {"vit-study"},
+    "separable": {"stump", "vit-study", "nasnet-mobile"},
+    "average-pooling": {*SHEETS, *RESNETS, "nasnet-mobile", "densenet40", "timm"},
+    "norm-first": set(ARCHITECTURES) - {"taper-study", *SHEETS},
+    "relu-first": {"taper-study", *SHEETS, "vit-study", "densenet40"},
+}
+
+
+@pytest.mark.parametrize("arch", QUICK)
+@pytest.mark.parametrize("surgery", SURGERIES)
+def test_a_surgery_changes_a_network_that_works_on_or_says_that_there_is_nothing_to_do(surgery: str, arch: str):
+    options = {"backbone": "test_efficientnet"} if arch == "timm" else SMALL.get(arch, {})
+    channels = COLOURS[colour_of(arch)]
+    spec = make_spec(arch, 2, channels, options, (surgery,))
+    if arch in NOTHING_TO_DO.get(surgery, ()):
+        with (
+            torch.device("meta"),
+            pytest.raises(UsageError, match=f"surgery '{surgery}' changes nothing: '{arch}' has"),
+        ):
+            spec.build()
+        return
+    torch.manual_seed(0)
+    network, plain = spec.build().eval(), network_of(arch, **options)
+    ((height, width),) = sizes_of(network, (64, 80))
+    with torch.no_grad():
+        features = network.body(torch.randn(2, channels, height, width))
+    assert network.head(features).shape == (2, 2)
+    assert torch.isfinite(network.head.maps(features)).all()
+    assert network.map_grid()[0] == plain.map_grid()[0]
+    (cost,) = costs_of(spec, (height, width))
+    assert cost.layers > 0
+    assert (cost.params_after, cost.macs_after) == (
+        count_parameters(network)[0] + count_frozen(network),
+        count_macs(network, channels, (height, width)),
+    )
+    assert network.load_state_dict(spec.build().state_dict()).missing_keys == []
+
+
+@pytest.mark.parametrize(
+    "surgery", [name if name in NEW_LAYERS else pytest.param(name, marks=pytest.mark.slow) for name in SURGERIES]
+)
+def test_a_network_exports_after_every_surgery(surgery: str, tmp_path: Path):
+    arch = "taper-study" if surgery == "norm-first" else "taper"
+    n = COLOURS[colour_of(arch)]
+    geometry = Geometry(64, 72, colour=colour_of(arch), mean=(120.0,) * n, std=(60.0,) * n)  # type: ignore[arg-type]
+    facts = facts_of(geometry, 2, "b")
+    torch.manual_seed(0)
+    network = make_spec(arch, 2, geometry.network_channels, {}, (surgery,)).build().eval()
+    deployed = Deployed(network, geometry, facts.decision.task).eval()
+    pixels = np.stack([noise(64, 72, 1, seed) for seed in range(4)])
+    entry = EXPORTERS.get("onnx")
+    entry.write(deployed, facts, pixels, tmp_path / entry.filename)
+    assert check_parity(tmp_path / entry.filename, entry.runtime, facts.decision, deployed, pixels).holds
+
+
 # ---- exporters and runtimes
 
 
@@ -221,10 +282,7 @@ def test_a_runtime_states_its_version(runtime: str):
     assert RUNTIMES.get(runtime).version()[0].isdigit()
 
 
-@pytest.mark.parametrize(
-    "arch",
-    [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES],
-)
+@pytest.mark.parametrize("arch", EXPORTED)
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str, tmp_path: Path):
     entry = EXPORTERS.get(exporter)

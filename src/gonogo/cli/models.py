@@ -6,32 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 from gonogo.cli.console import Console
 from gonogo.cli.options import AsJson, missing_train_extra
+from gonogo.cli.training import SurgeryNames
 
 if TYPE_CHECKING:
     from gonogo.models.architecture import Architecture
 
-# What the counts below are for.
-CLASSES, HEIGHT, WIDTH = 2, 300, 300
+# What the counts below are for; each network is counted at the size it was made for.
+CLASSES = 2
 
 
-def run(as_json: AsJson = False) -> None:
-    """List the architectures and what they cost."""
+def run(surgery: SurgeryNames = None, as_json: AsJson = False) -> None:
+    """List the architectures and what they cost, or what surgery on each of them costs."""
     try:
         from gonogo.models import ARCHITECTURES
     except ImportError as error:
         raise missing_train_extra(error) from error
-    from gonogo.errors import MissingExtraError
+    from gonogo.errors import MissingExtraError, UsageError
+    from gonogo.models.surgery import SurgeryCost, read_surgeries
 
-    rows: list[dict[str, Any]] = []
+    names, rows = read_surgeries(surgery), list[dict[str, Any]]()
     with Console(as_json) as console:
         for name in ARCHITECTURES:
             try:
                 architecture = ARCHITECTURES.get(name)
-                rows += [_row(name, architecture, dict(variant)) for variant in architecture.variants]
+                rows += [_row(name, architecture, dict(variant), names) for variant in architecture.variants]
             except MissingExtraError as error:
                 console.note(f"architecture '{name}' is not listed: {error}")
+            except UsageError as error:
+                console.note(f"{name} is not listed: {error}")
         console.table(
-            ("name", "trained", "pretrained", "statistics", "M multiply-adds", "input", "source"),
+            ("name", "trained", "fixed", "statistics", "M MACs", "input", "source"),
             (
                 (
                     " ".join([row["name"], *(f"{option}={value}" for option, value in row["options"].items())]),
@@ -45,21 +49,30 @@ def run(as_json: AsJson = False) -> None:
                 for row in rows
             ),
         )
+        for row in rows:
+            for cost in row["surgery"]:
+                console.line(f"{row['name']}: {SurgeryCost(**cost).in_words()}")
         console.result(rows)
 
 
-def _row(name: str, architecture: Architecture, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what is said of one architecture; its weights are never made, only counted."""
+def _row(name: str, architecture: Architecture, options: dict[str, Any], surgery: tuple[str, ...]) -> dict[str, Any]:
+    """Return what is said of one architecture; its weights are never made, only counted.
+
+    Raises:
+        UsageError: a surgery that changes nothing.
+    """
     import torch
 
     from gonogo.models.architecture import count_frozen, count_parameters, make_spec
     from gonogo.models.cost import count_macs
+    from gonogo.models.surgery import costs_of
 
     channels = 3 if architecture.colour == "rgb" else 1
     with torch.device("meta"):
-        network = make_spec(name, CLASSES, channels, options).build()
+        spec = make_spec(name, CLASSES, channels, options, surgery)
+        network = spec.build()
     trainable, statistics = count_parameters(network)
-    size = network.fixed_size or (HEIGHT, WIDTH)
+    size = network.fixed_size or architecture.size
     return {
         "name": name,
         "options": options,
@@ -68,6 +81,7 @@ def _row(name: str, architecture: Architecture, options: dict[str, Any]) -> dict
         "params_statistics": statistics,
         "macs": count_macs(network, channels, size),
         "input": [channels, *size],
+        "surgery": [cost.to_json() for cost in costs_of(spec, size)],
         "source": architecture.source,
         "licence": "Apache-2.0",
     }

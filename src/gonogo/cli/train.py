@@ -47,6 +47,7 @@ from gonogo.cli.training import (
     Seed,
     Set,
     Size,
+    SurgeryNames,
     Threads,
     WeightsFile,
     With,
@@ -62,6 +63,7 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")] = Path("run"),
     arch: Annotated[str, typer.Option(help="Architecture; 'gonogo models' lists them.")] = "taper",
     with_: With = None,
+    surgery: SurgeryNames = None,
     good: Good = None,
     format_: FormatName = None,
     task: TaskOption = None,
@@ -132,6 +134,7 @@ def run(
         best_f1=best_f1 or None,
     )
     try:
+        from gonogo.models.surgery import read_surgeries
         from gonogo.train.train import TrainRequest, plan, train
     except ImportError as error:
         raise missing_train_extra(error) from error
@@ -156,9 +159,9 @@ def run(
         size=size,
     )
     changes = {**key_values(with_ or [], "--with"), **given(cut=cut, unfrozen=unfreeze)}
-    source = weights_source(weights)
+    source, names = weights_source(weights), read_surgeries(surgery)
     request = TrainRequest(
-        data, out, arch, changes, values, options, decision, device, resume, force, source, reject_unknown
+        data, out, arch, changes, values, options, decision, device, resume, force, source, reject_unknown, names
     )
     with Console(as_json) as console:
         if dry_run:
@@ -261,6 +264,7 @@ def _show(console: Console, out: Path, metrics: dict[str, Any], reject_unknown: 
         "params_frozen",
         "params_statistics",
         "macs",
+        "surgery",
         "images_per_second",
         "val",
         "tried",

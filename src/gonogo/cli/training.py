@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 With = Annotated[
     list[str] | None, typer.Option("--with", help="Architecture option, such as widths=16,16,8; may be repeated.")
 ]
+SurgeryNames = Annotated[
+    str | None,
+    typer.Option(
+        "--surgery",
+        help="Layers to put in the place of the network's own, with commas between: blurpool, squeeze-excite, "
+        "separable, average-pooling, norm-first, relu-first.",
+    ),
+]
 Good = Annotated[str | None, typer.Option(help="Name of the good class; 'none' to sort into kinds.")]
 Crop = Annotated[str | None, typer.Option(help="Part of the photo, WIDTHxHEIGHT+X+Y in pixels.")]
 Reduce = Annotated[int | None, typer.Option(help="Area reduction by this whole number.")]

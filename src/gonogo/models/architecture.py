@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gonogo.config import from_dict, to_dict
 from gonogo.data.geometry import Colour
 from gonogo.errors import UsageError
+from gonogo.models.layers.blurpool import BlurPool
 
 
 class Network(nn.Module):
@@ -62,7 +63,10 @@ class Network(nn.Module):
         """
         stride, first = 1.0, 0.0
         for layer in _main_way(self.body):
-            if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            # A BlurPool keeps the first pixel where it is.
+            if isinstance(layer, BlurPool):
+                stride *= layer.stride
+            elif isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
                 step = _one(layer.stride)
                 reach = (_one(layer.kernel_size) - 1) * _one(getattr(layer, "dilation", 1)) / 2
                 # "same" pads as much as keeps the middle where it is.
@@ -115,6 +119,7 @@ class PoolingHead(Head):
         super().__init__()
         if one_logit and num_classes != 2:
             raise UsageError(f"one logit serves two classes, found {num_classes}; set one_logit=false")
+        self.channels, self.num_classes = channels, num_classes
         self.pool, self.one_logit = pool, one_logit
         pooled = channels * (2 if pool == "avgmax" else 1)
         self.dropout = nn.Dropout(dropout)
@@ -224,31 +229,45 @@ class Architecture:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything needed to build a network again: what ``model.json`` holds."""
+    """Everything needed to build a network again: what ``model.json`` holds.
+
+    Attributes:
+        arch: a name from the registry.
+        num_classes: K.
+        in_channels: C.
+        options: of the architecture, all of them.
+        surgery: names of what was done to it afterwards, in this order.
+    """
 
     arch: str
     num_classes: int
     in_channels: int
     options: dict[str, Any]
+    surgery: tuple[str, ...] = ()
 
     def build(self) -> Network:
         """Build the network with fresh weights.
 
         Raises:
-            UsageError: unknown architecture.
+            UsageError: unknown architecture, or a surgery that changes nothing.
             ConfigError: unknown or wrong options.
         """
         from gonogo.models import ARCHITECTURES
+        from gonogo.models.surgery import operate
 
         architecture = ARCHITECTURES.get(self.arch)
-        return architecture.build(self.num_classes, self.in_channels, architecture.options(self.options))
+        network = architecture.build(self.num_classes, self.in_channels, architecture.options(self.options))
+        operate(network, self.surgery, self.arch)
+        return network
 
 
-def make_spec(arch: str, num_classes: int, in_channels: int, changes: Mapping[str, Any]) -> ModelSpec:
+def make_spec(
+    arch: str, num_classes: int, in_channels: int, changes: Mapping[str, Any], surgery: tuple[str, ...] = ()
+) -> ModelSpec:
     """Resolve an architecture's name and the options that differ from its defaults."""
     from gonogo.models import ARCHITECTURES
 
-    return ModelSpec(arch, num_classes, in_channels, to_dict(ARCHITECTURES.get(arch).options(changes)))
+    return ModelSpec(arch, num_classes, in_channels, to_dict(ARCHITECTURES.get(arch).options(changes)), surgery)
 
 
 def count_parameters(network: nn.Module) -> tuple[int, int]:

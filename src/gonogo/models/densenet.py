@@ -39,17 +39,18 @@ class DenseNetOptions:
             )
 
 
-class DenseLayer(nn.Sequential):
+class DenseLayer(nn.Module):
     """BatchNorm, ReLU and a 3x3 convolution, whose output is put beside its input."""
 
     def __init__(self, in_channels: int, growth: int) -> None:
-        super().__init__(
+        super().__init__()
+        self.computed = nn.Sequential(
             nn.BatchNorm2d(in_channels), nn.ReLU(), nn.Conv2d(in_channels, growth, 3, padding=1, bias=False)
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Turn (N, C, h, w) into (N, C + growth, h, w)."""
-        return torch.cat([inputs, super().forward(inputs)], 1)
+        return torch.cat([inputs, self.computed(inputs)], 1)
 
 
 def _transition(channels: int) -> nn.Sequential:
@@ -81,6 +82,6 @@ DENSENET40 = Architecture(
     DenseNetOptions(),
     colour="rgb",
     recipe={**CIFAR_RECIPE, "batch_size": 64, "epochs": 300},
-    source="DenseNet, arXiv 1608.06993",
+    source="arXiv 1608.06993",
     size=(32, 32),
 )

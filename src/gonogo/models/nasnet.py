@@ -18,8 +18,6 @@ from gonogo.models.architecture import Architecture, Network, PoolingHead
 from gonogo.models.layers.separable import SeparableConv2d
 
 STAGES = 3
-# Keras' 0.9997 and 1e-3.
-NORM = {"momentum": 0.0003, "eps": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,8 @@ class NasNetOptions:
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, **NORM)
+    """Return a BatchNorm with Keras' 0.9997 and 1e-3."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.0003)
 
 
 def _separable(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -227,6 +226,6 @@ NASNET_MOBILE = Architecture(
     NasNet,
     NasNetOptions(),
     colour="rgb",
-    source="NASNet-A Mobile, arXiv 1707.07012",
+    source="arXiv 1707.07012",
     size=(224, 224),
 )

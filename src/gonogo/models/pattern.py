@@ -49,10 +49,11 @@ def read_pattern(pattern: str) -> list[Step | None]:
         match = WORD.fullmatch(word)
         if match is None and word != POOL:
             raise UsageError(f"found '{word}' in a pattern, expected words such as c16, d32, c64/2, c96@2 or {POOL}")
-        found = match and match.groupdict("1")
-        steps.append(
-            found and Step(found["kind"] == "d", int(found["width"]), int(found["stride"]), int(found["dilation"]))
-        )
+        if match is None:
+            steps.append(None)
+            continue
+        width, stride, dilation = (int(match[name] or 1) for name in ("width", "stride", "dilation"))
+        steps.append(Step(match["kind"] == "d", width, stride, dilation))
     if not any(steps):
         raise UsageError(f"found no convolution in the pattern '{pattern}', expected words such as c16 or d32")
     return steps

@@ -1,8 +1,8 @@
 """Residual networks for photos of 32x32 pixels: the first form, and the one whose blocks begin with their BatchNorm.
 
-Sources: He et al. 2015, "Deep Residual Learning for Image Recognition", arXiv 1512.03385, section 4.2, with parameter-free
-shortcuts (option A); He et al. 2016, "Identity Mappings in Deep Residual Networks", arXiv 1603.05027, as Keras' example
-for CIFAR-10 has it, which the steel-sheet study took.
+Sources: He et al. 2015, "Deep Residual Learning for Image Recognition", arXiv 1512.03385, section 4.2, with shortcuts
+that have no parameters (option A); He et al. 2016, "Identity Mappings in Deep Residual Networks", arXiv 1603.05027, as
+Keras' example for CIFAR-10 has it, which the steel-sheet study took.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ from gonogo.models.weights import match_weights
 STAGES = 3
 STEM = 16
 CLASSIFIER = "linear."
-# Keras' defaults, as PyTorch calls them.
-KERAS_NORM = {"momentum": 0.01, "eps": 1e-3}
+
+
+def _keras_norm(channels: int) -> nn.BatchNorm2d:
+    """Return a BatchNorm with Keras' defaults."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 class Subsample(nn.Conv2d):
@@ -115,7 +118,7 @@ class ResNetV2(Network):
 
     def __init__(self, num_classes: int, in_channels: int, options: ResNetOptions) -> None:
         super().__init__()
-        stem = nn.Sequential(nn.Conv2d(in_channels, STEM, 3, padding=1), nn.BatchNorm2d(STEM, **KERAS_NORM), nn.ReLU())
+        stem = nn.Sequential(nn.Conv2d(in_channels, STEM, 3, padding=1), _keras_norm(STEM), nn.ReLU())
         stages: list[nn.Module] = [stem]
         channels, inner = STEM, STEM
         for stage in range(STAGES):
@@ -127,13 +130,13 @@ class ResNetV2(Network):
                 stages.append(self._block(channels, inner, out, stride, normed))
                 channels = out
             inner = out
-        last = nn.Sequential(nn.BatchNorm2d(channels, **KERAS_NORM), nn.ReLU())
+        last = nn.Sequential(_keras_norm(channels), nn.ReLU())
         self.body = nn.Sequential(*stages, last)
         self.head = PoolingHead(channels, num_classes, pool="avg", hidden=0, dropout=0.0, one_logit=False)
 
     def _block(self, in_channels: int, inner: int, out_channels: int, stride: int, normed: bool) -> Residual:
         def norm(width: int) -> list[nn.Module]:
-            return [nn.BatchNorm2d(width, **KERAS_NORM), nn.ReLU()]
+            return [_keras_norm(width), nn.ReLU()]
 
         computed = nn.Sequential(
             *([] if normed else norm(in_channels)),
@@ -177,10 +180,10 @@ def _first_form(blocks: int) -> Architecture:
         ResNetOptions(blocks),
         colour="rgb",
         recipe=CIFAR_RECIPE,
-        source=f"ResNet-{depth} for CIFAR, arXiv 1512.03385",
+        source="arXiv 1512.03385",
         pretraining=Pretraining(
             what=f"a ResNet-{depth}'s that was trained on CIFAR-10",
-            levels=lambda options: LEVELS["imagenet"],
+            levels=lambda _: LEVELS["imagenet"],
             load=load_weights,
             required=False,
         ),
@@ -194,7 +197,7 @@ def _second_form(blocks: int) -> Architecture:
         ResNetOptions(blocks),
         colour="rgb",
         recipe={**CIFAR_RECIPE, "batch_size": 32, "epochs": 200, "optimizer": "adam", "lr": 1e-3, "weight_decay": 0.0},
-        source=f"ResNet-{9 * blocks + 2} v2, arXiv 1603.05027, as in Keras' example",
+        source="arXiv 1603.05027",
         size=(32, 32),
     )
 

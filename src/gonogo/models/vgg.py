@@ -69,6 +69,6 @@ VGG16_BN = Architecture(
     VggOptions(),
     colour="rgb",
     recipe=CIFAR_RECIPE,
-    source="VGG-16, arXiv 1409.1556, as in arXiv 1608.08710",
+    source="arXiv 1608.08710",
     size=(32, 32),
 )

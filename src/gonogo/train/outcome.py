@@ -14,6 +14,7 @@ from gonogo.evaluate.metrics import evaluate, why_refused
 from gonogo.evaluate.policies import choose_decision
 from gonogo.models.architecture import count_frozen, count_parameters
 from gonogo.models.cost import count_macs
+from gonogo.models.surgery import costs_of
 from gonogo.train.checkpoint import Progress
 from gonogo.train.good_alone import FittedDistance
 from gonogo.train.novelty import HELD_BACK, Fitted
@@ -60,6 +61,7 @@ def outcome(
         "params_frozen": frozen,
         "params_statistics": statistics,
         "macs": count_macs(network, config.geometry.network_channels, config.geometry.input_size),
+        "surgery": [cost.to_json() for cost in costs_of(config.model, config.geometry.input_size)],
         "images_per_second": float(np.median([row["images_per_second"] for row in progress.history])),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,

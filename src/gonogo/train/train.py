@@ -23,6 +23,7 @@ from gonogo.models.architecture import ModelSpec, Network, make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.pretrained import PretrainedNetwork
+from gonogo.models.surgery import costs_of
 from gonogo.splitting import Progress
 from gonogo.train.automatic import Left, choose_options, without_automatic
 from gonogo.train.checkpoint import Progress as Learning
@@ -68,6 +69,7 @@ class TrainRequest:
         resume: go on where `out` stopped.
         force: replace `out`.
         reject_unknown: fit what sends photos unlike everything in training to review.
+        surgery: names of what is done to the network before it learns.
         weights: of an architecture that stands on pretrained ones: a file, or "hub" to fetch the published ones.
     """
 
@@ -83,6 +85,7 @@ class TrainRequest:
     force: bool = False
     weights: WeightsSource = None
     reject_unknown: bool = True
+    surgery: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     architecture = ARCHITECTURES.get(request.arch)
     options = without_automatic(request.arch, request.arch_options)
     architecture.options(options)
+    _check_surgery(request, options)
     recipe = resolve_recipe(architecture.recipe, request.recipe)
     listed = list_photos(request.data, request.options, may_be_good=True)
     policy = _how_to_decide(request, listed)
@@ -141,7 +145,9 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     if note is not None:
         for line in prepared.notes:
             note(line)
-    spec = make_spec(request.arch, len(prepared.task.classes), prepared.geometry.network_channels, options)
+    spec = make_spec(
+        request.arch, len(prepared.task.classes), prepared.geometry.network_channels, options, request.surgery
+    )
     prepared = with_levels(prepared, spec, weights.tensors)
     tried: list[dict[str, Any]] = []
     if len(options) < len(request.arch_options):
@@ -153,8 +159,22 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         spec = with_axes(spec, _build(spec, prepared.geometry, weights, recipe.seed), prepared)
     network = _build(spec, prepared.geometry, weights, recipe.seed)
     check_sizes(network, recipe, prepared.geometry.network_channels, prepared.geometry.input_size)
+    if note is not None:
+        for cost in costs_of(spec, prepared.geometry.input_size):
+            note(cost.in_words())
     config = _config(request, prepared, spec, recipe, weights)
     return Plan(config, prepared, network, policy, tried, request.reject_unknown)
+
+
+def _check_surgery(request: TrainRequest, options: Mapping[str, Any]) -> None:
+    """Refuse an unknown surgery, one that changes nothing, and one beside options that are left to the parts."""
+    if not request.surgery:
+        return
+    if len(options) < len(request.arch_options):
+        raise UsageError("--surgery changes a network whose options are given, found 'auto' among them; name the value")
+    architecture = ARCHITECTURES.get(request.arch)
+    with torch.device("meta"):
+        make_spec(request.arch, 2, 3 if architecture.colour == "rgb" else 1, options, request.surgery).build()
 
 
 def _how_to_decide(request: TrainRequest, listed: Listed) -> Policy | GoodLimit:
@@ -163,6 +183,10 @@ def _how_to_decide(request: TrainRequest, listed: Listed) -> Policy | GoodLimit:
         raise UsageError("axes is found on the photos, and only where there is no defect to learn from; leave it out")
     if not listed.good_alone:
         return policy_from(**request.decision)
+    if request.surgery:
+        raise UsageError(
+            "--surgery adds layers that learn from defects, and there are none to learn from; leave it out"
+        )
     check_request(request.arch, request.arch_options, request.recipe, str(request.data), str(listed.task.good))
     return limit_from(**request.decision)
 

@@ -20,6 +20,7 @@ from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.pretrained import PretrainedNetwork
+from gonogo.models.surgery import operate
 from gonogo.models.weights import read_weights
 from gonogo.train.checkpoint import Progress
 from gonogo.train.features import Array, Features, about_features, extract, recall_or_make
@@ -109,8 +110,16 @@ def put_weights(network: Network, spec: ModelSpec, tensors: Mapping[str, Tensor]
         UsageError: they are of another network.
     """
     architecture = ARCHITECTURES.get(spec.arch)
-    if architecture.pretraining is not None and tensors:
+    if architecture.pretraining is None or not tensors:
+        return
+    if not spec.surgery:
         architecture.pretraining.load(network, architecture.options(spec.options), tensors)
+        return
+    # Weights fit the network as it is published, and each surgery keeps those of the layers that it keeps.
+    whole = replace(spec, surgery=()).build()
+    architecture.pretraining.load(whole, architecture.options(spec.options), tensors)
+    operate(whole, spec.surgery, spec.arch)
+    network.load_state_dict(whole.state_dict())
 
 
 def is_frozen(network: Network) -> bool:
