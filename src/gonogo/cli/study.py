@@ -26,7 +26,7 @@ WEIGHTS_BESIDE = "weights"
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="Name of the study: casting or sealant.")],
+    name: Annotated[str, typer.Argument(help="Name of the study: casting, sheet or sealant.")],
     data: Data,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for page and table; study-NAME unless given.")

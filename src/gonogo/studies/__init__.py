@@ -11,7 +11,12 @@ from typing import Any
 from gonogo.registry import Registry
 
 STUDIES: Registry[Callable[..., Any]] = Registry(
-    "study", {"casting": "gonogo.studies.casting:study", "sealant": "gonogo.studies.sealant:study"}
+    "study",
+    {
+        "casting": "gonogo.studies.casting:study",
+        "sheet": "gonogo.studies.sheet:study",
+        "sealant": "gonogo.studies.sealant:study",
+    },
 )
 
 

@@ -41,6 +41,7 @@ class Contender:
         published: the row of the study's figures, if it has one.
         size: height and width it needs, where it cannot take others.
         recipe: changes to the architecture's recipe.
+        surgery: names of what is done to the network before it learns.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Contender:
     published: str | None = None
     size: tuple[int, int] | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    surgery: tuple[str, ...] = ()
 
     @property
     def is_pretrained(self) -> bool:
@@ -65,11 +67,11 @@ class Contender:
     def build(self, task: Task, geometry: Geometry) -> Network:
         """Build it with fresh weights, in evaluation mode."""
         channels = 3 if ARCHITECTURES.get(self.arch).colour == "rgb" else geometry.network_channels
-        return make_spec(self.arch, len(task.classes), channels, dict(self.options)).build().eval()
+        return make_spec(self.arch, len(task.classes), channels, dict(self.options), self.surgery).build().eval()
 
     def candidate(self, weights: Path | None) -> Candidate:
         """Return it as a way to train."""
-        return Candidate(self.name, self.arch, self.options, self.recipe, weights)
+        return Candidate(self.name, self.arch, self.options, self.recipe, weights, self.surgery)
 
 
 @dataclass(frozen=True)

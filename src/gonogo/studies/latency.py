@@ -15,7 +15,7 @@ from gonogo.bench.timer import percentiles
 from gonogo.runtimes import RUNTIMES, Session
 from gonogo.types import UInt8Array
 
-REPEATS = 3
+REPEATS = 2
 STEADY = 32  # photos a call where the number of photos changes
 
 

@@ -36,7 +36,7 @@ from gonogo.train.prepare import read_photos
 from gonogo.types import Float32Array, UInt8Array
 
 MARKER, CSV_NAME, JSON_NAME, PAGE_NAME, COSTS_NAME = "study.toml", "study.csv", "study.json", "study.html", "costs.json"
-TURNS = 12
+TURNS, QUICK_TURNS = 8, 2
 BATCHES, COUNTS = (1, 10, 32, 100), (100, 400)
 
 
@@ -173,10 +173,10 @@ def _costs(plan: Plan) -> tuple[dict[str, Cost], dict[str, Latency]]:
         if kept["asked"] == json.loads(json.dumps(asked)):
             return _unpacked(kept)
     with tempfile.TemporaryDirectory() as folder:
-        cost = costs(seen, plan.splits.photos.task, Path(folder), repeats=TURNS)
+        quick = plan.request.quick
+        cost = costs(seen, plan.splits.photos.task, Path(folder), repeats=QUICK_TURNS if quick else TURNS)
         files = {contender.name: Path(folder) / f"{number}.onnx" for number, (contender, _) in enumerate(seen)}
-        batches, counts = (BATCHES[:2], ()) if plan.request.quick else (BATCHES, COUNTS)
-        latency = latencies(files, _noise(seen[0][1]), batches=batches, counts=counts)
+        latency = {} if quick else latencies(files, _noise(seen[0][1]), batches=BATCHES, counts=COUNTS)
     packed = {"cost": {k: asdict(v) for k, v in cost.items()}, "latency": {k: v.to_json() for k, v in latency.items()}}
     write_text(path, json.dumps({"asked": asked} | packed, indent=2) + "\n")
     return cost, latency

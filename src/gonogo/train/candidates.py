@@ -30,6 +30,7 @@ class Candidate:
         arch_options: changes to its widths and the like.
         recipe: changes to the architecture's recipe.
         weights: the pretrained ones that it stands on, if it does.
+        surgery: names of what is done to the network before it learns.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Candidate:
     arch_options: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     weights: WeightsSource = None
+    surgery: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Entrant:
         recipe: with an epoch that is fixed beforehand.
         weights: pretrained ones, empty for a network that learns from nothing.
         arch_options: changes to the architecture's options.
+        surgery: names of what is done to the network before it learns.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Entrant:
     recipe: Recipe
     weights: Weights
     arch_options: Mapping[str, Any]
+    surgery: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, candidate: Candidate) -> Entrant:
@@ -80,13 +84,12 @@ class Entrant:
                 f"architecture '{candidate.arch}' fits its head at once, all classes weighing alike, so --imbalance "
                 f"{recipe.imbalance} changes nothing; leave --imbalance out"
             )
-        return cls(candidate.name, candidate.arch, recipe, weights, candidate.arch_options)
+        return cls(candidate.name, candidate.arch, recipe, weights, candidate.arch_options, candidate.surgery)
 
     def spec(self, prepared: Prepared) -> ModelSpec:
         """Return its network for these photos."""
-        return make_spec(
-            self.arch, len(prepared.task.classes), prepared.geometry.network_channels, dict(self.arch_options)
-        )
+        channels = prepared.geometry.network_channels
+        return make_spec(self.arch, len(prepared.task.classes), channels, dict(self.arch_options), self.surgery)
 
     def params(self, prepared: Prepared) -> int:
         """Return how many parameters it has.

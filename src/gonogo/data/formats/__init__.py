@@ -76,6 +76,7 @@ FORMATS: Registry[Format] = Registry(
         "voc": "gonogo.data.formats.voc:FORMAT",
         "coco": "gonogo.data.formats.coco:FORMAT",
         "cifar": "gonogo.data.formats.cifar:FORMAT",
+        "gc10": "gonogo.data.formats.gc10:FORMAT",
     },
 )
 
