@@ -24,6 +24,7 @@ from gonogo.models.cost import count_macs
 from gonogo.models.deployed import Deployed
 from gonogo.runtimes import RUNTIMES, Session
 from gonogo.train.candidates import Candidate
+from gonogo.train.train import build_checked
 from gonogo.train.transfer import put_weights, read_pretrained
 from gonogo.types import UInt8Array
 
@@ -65,9 +66,14 @@ class Contender:
         return replace(common, height=height, width=width, crop=None, reduce=1, size=None)
 
     def build(self, task: Task, geometry: Geometry) -> Network:
-        """Build it with fresh weights, in evaluation mode."""
+        """Build it with fresh weights, in evaluation mode.
+
+        Raises:
+            UsageError: the photos are too small for it.
+        """
         channels = 3 if ARCHITECTURES.get(self.arch).colour == "rgb" else geometry.network_channels
-        return make_spec(self.arch, len(task.classes), channels, dict(self.options), self.surgery).build().eval()
+        spec = make_spec(self.arch, len(task.classes), channels, dict(self.options), self.surgery)
+        return build_checked(spec, geometry).eval()
 
     def candidate(self, weights: Path | None) -> Candidate:
         """Return it as a way to train."""
