@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ from gonogo.models.architecture import Network, make_spec
 from gonogo.models.pretrained import LEVELS
 from gonogo.models.resnet import Subsample
 from gonogo.models.weights import read_weights
+from gonogo.train.prepare import DataOptions
+from gonogo.train.train import TrainRequest, plan, train
 from gonogo.train.transfer import put_weights, read_pretrained
+from tests.helpers import write_photos
 
 BLOCKS = {"resnet20": 3, "resnet56": 9}
 
@@ -99,3 +103,26 @@ def test_the_published_weights_answer_as_published(arch: str, low: float, high: 
     (path,) = (real_data / "weights").glob(f"{arch}-*.th")
     found = accuracy(load(arch, 10, read_weights(path)), real_data / "cifar10-binary")
     assert low <= found <= high
+
+
+def test_given_weights_bring_their_levels_and_learn_on_as_a_whole(tmp_path: Path):
+    write_photos(tmp_path / "photos", {"ok": 12, "bad": 12}, (32, 32))
+    torch.save({"state_dict": published(1)}, tmp_path / "weights.th")
+    request = TrainRequest(
+        tmp_path / "photos",
+        tmp_path / "run",
+        "resnet20",
+        {"blocks": 1},
+        {"epochs": 1, "batch_size": 8},
+        DataOptions(find_copies=False),
+        weights=tmp_path / "weights.th",
+        reject_unknown=False,
+    )
+    run = train(request)
+    assert run.config.geometry.mean == LEVELS["imagenet"].mean
+    assert run.config.weights["source"] == "weights.th"
+    stem = run.load_network().body[0][0].weight
+    assert not torch.equal(stem, published(1)["conv1.weight"])
+    assert torch.allclose(stem, published(1)["conv1.weight"], atol=0.1)
+    plain = plan(replace(request, weights=None, out=tmp_path / "plain"))
+    assert plain.prepared.geometry.mean != LEVELS["imagenet"].mean
