@@ -80,5 +80,5 @@ def out_of_fold(looks: Float32Array, labels: Int64Array, fold: Int64Array, class
         judge.fit(known, np.tile(labels[~inside], draws))
         for draw in range(draws):
             asked = scale.transform(looks[draw, inside].astype(np.float64))
-            found[np.ix_([draw], np.flatnonzero(inside), judge.classes_)] = judge.predict_proba(asked)
+            found[draw][np.ix_(np.flatnonzero(inside), judge.classes_)] = judge.predict_proba(asked)
     return found

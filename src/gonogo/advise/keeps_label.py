@@ -28,11 +28,18 @@ class Mistaken:
         changed: how many, when all photos are changed.
         plain: how many, when none is.
         parts: of how many; the good ones, or all of them where nothing is the good class.
+        is_good: whether they are the good ones.
     """
 
     changed: int
     plain: int
     parts: int
+    is_good: bool
+
+    @property
+    def in_words(self) -> str:
+        """The count as text: "31 of 60 good parts, 2 as they are"."""
+        return f"{self.changed} of {self.parts} {'good parts' if self.is_good else 'parts'}, {self.plain} as they are"
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,8 @@ def keeps_label(
     for own in changes:
         row = rows[own.label]
         assert row.from_baseline is not None
-        mistaken = Mistaken(*(int(wrong[name].sum()) for name in (own.label, PLAIN)), len(wrong[PLAIN]))
+        good = subjects.prepared.task.good_index is not None
+        mistaken = Mistaken(int(wrong[own.label].sum()), int(wrong[PLAIN].sum()), len(wrong[PLAIN]), good)
         found.append(Kept(own, row.figures[AUC], row.from_baseline, mistaken, told))
     return Labels(base, tuple(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,7 +29,8 @@ def describe(levels: Tensor) -> Float32Array:
     Returns:
         (N, F) float32.
     """
-    return torch.cat([_describe(piece) for piece in levels.split(BATCH)]).numpy()
+    pieces = [_describe(levels[start : start + BATCH]) for start in range(0, len(levels), BATCH)]
+    return np.asarray(torch.cat(pieces).numpy())
 
 
 def _describe(levels: Tensor) -> Tensor:

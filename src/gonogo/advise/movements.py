@@ -102,17 +102,19 @@ def lights(prepared: Prepared) -> dict[str, Shown]:
     for place, sample in enumerate(samples):
         if sample.group:
             of.setdefault(sample.group, []).append(place)
-    pairs = [(*pair, name) for name, places in of.items() for pair in pairwise(places)]
+    pairs = [pair for places in of.values() for pair in pairwise(places)]
     pairs = pairs[:: -(-len(pairs) // MOST_PAIRS)] if pairs else []
     if not pairs:
         return {}
     inside = _middle(prepared.pixels.shape[1:3])
-    places = sorted({place for pair in pairs for place in pair[:2]})
-    levels = {p: prepared.pixels[p].astype(np.float64).mean(2)[inside] for p in places}
-    first, second = ([levels[pair[k]] for pair in pairs] for k in (0, 1))
-    names = np.array([pair[2] for pair in pairs])
-    brightness = np.abs([a.mean() - b.mean() for a, b in zip(first, second, strict=True)])
-    contrast = 100 * np.abs(np.log([(a.std() + 1) / (b.std() + 1) for a, b in zip(first, second, strict=True)]))
+    levels = {
+        p: prepared.pixels[p].astype(np.float64).mean(2)[inside] for p in sorted({p for own in pairs for p in own})
+    }
+    mean = np.array([[levels[place].mean() for place in own] for own in pairs])
+    spread = np.array([[levels[place].std() + 1 for place in own] for own in pairs])
+    names = np.array([samples[first].group for first, _ in pairs])
+    brightness = np.abs(mean[:, 0] - mean[:, 1])
+    contrast = 100 * np.abs(np.log(spread[:, 0] / spread[:, 1]))
     return {
         "brightness_levels": _shown(brightness, names, "brightness_levels"),
         "contrast_percent": _shown(contrast, names, "contrast_percent"),

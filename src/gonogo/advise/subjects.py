@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gonogo.data.cache import reduced_pixels
-from gonogo.evaluate.held_out import HeldOut
+from gonogo.evaluate.held_out import HeldOut, groups_of
 from gonogo.train.loader import statistics
 from gonogo.train.prepare import Prepared
 from gonogo.types import Int64Array, UInt8Array
@@ -44,8 +44,9 @@ class Subjects:
 
     def held_out(self, folds: Int64Array) -> HeldOut:
         """Return what figures of held-out photos need, for (R, N) folds; photos with fold -1 are left out."""
-        there = (folds >= 0).all(0)
-        groups = self.groups and tuple(g for g, own in zip(self.groups, there, strict=True) if own)
+        there = np.asarray((folds >= 0).all(axis=0), dtype=np.bool_)
+        known = groups_of(self.groups, there)
+        groups = None if known is None else tuple(known)
         return HeldOut(self.prepared.task, self.labels[there], groups, folds[:, there])
 
     def reduced(self, factor: int) -> Subjects:

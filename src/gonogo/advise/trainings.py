@@ -30,7 +30,7 @@ ARCH = "taper"
 PHOTOS_SEEN = 16_000
 LEAST_EPOCHS, MOST_EPOCHS = 8, 60
 LEAST_TURNS = 2  # folds that are trained whatever time it is: with one there is no interval
-MUCH = 400.0  # megapixels seen, below which processes take longer to start than threads to be done
+MUCH = 400.0  # megapixels seen, below which processes take longer to start than one to be done
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def train_all(
         budget: how long.
         seed: of weights, order and draws; one more each round.
         progress: called after each training.
-        asked: (R, N) the folds of an earlier call, -1 where its time was over; no others are held out. All unless given.
+        asked: (R, N) the folds of an earlier call, -1 where its time was over; no others are held out. All
+            unless given.
     """
     asked = folds if asked is None else asked
     folds = folds[: len(asked)]
@@ -112,7 +113,8 @@ def train_all(
     epochs = budget.epochs_for(folds.shape[1] * 3 // 4)
     work = epochs * subjects.prepared.pixels.size * len(turns) * len(ways) / 1e6
     longest, total = 0.0, len(turns) * len(ways)
-    with workers(0 if work < MUCH else 1 << 20) as executor:
+    # One after the other, or each in a process of its own: PyTorch's first weights come from one source of chance.
+    with workers(total, 1) if work < MUCH else workers(1 << 20) as executor:
         for number, (r, fold) in enumerate(turns):
             started = time.monotonic()
             if number >= LEAST_TURNS and started + longest > budget.until:

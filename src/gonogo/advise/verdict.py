@@ -130,7 +130,7 @@ def _harmless(kept: Sequence[Kept]) -> list[Kept]:
 
 def _rounded(limit: float) -> float:
     """Return a limit rounded up to two digits that are easy to read."""
-    step = 10 ** math.floor(math.log10(limit)) / 2
+    step = 10.0 ** math.floor(math.log10(limit)) / 2
     return min(math.ceil(limit / step - 1e-9) * step, 180.0)
 
 
@@ -139,12 +139,9 @@ def _at(change: Change) -> str:
 
 
 def _loss(lost: Kept) -> str:
-    wrong = lost.mistaken
     at = "" if isinstance(lost.change.value, bool) else f" at {_at(lost.change)}"
-    return (
-        f"it takes the label away{at}: {wrong.changed} of {wrong.parts} good parts come to look defective, "
-        f"{wrong.plain} as they are"
-    )
+    like = "defective" if lost.mistaken.is_good else "like another kind"
+    return f"it takes the label away{at}: {lost.mistaken.in_words}, come to look {like}"
 
 
 def _shown(covered: Covered) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gonogo.advise.changes import Change, spoken
 from gonogo.advise.helps import MAXIMUM, PLAIN, RECIPE, Helped
 from gonogo.advise.two_by_two import Cell
 from gonogo.advise.verdict import Advice, recipe_values
 from gonogo.config import toml_text
 from gonogo.evaluate.comparison import Comparison
 from gonogo.evaluate.held_out import AUC
+from gonogo.types import Rate
 
 
 def listed(words: Sequence[str]) -> str:
@@ -52,6 +54,16 @@ def difference(helped: Helped | None) -> str:
         return "-"
     own = helped.difference
     return f"{own.value:+.3f} ({own.low:+.3f}, {own.high:+.3f})"
+
+
+def interval(rate: Rate) -> str:
+    """Return the ends of a rate's interval, and what it rests on."""
+    return f"({rate.low:.3f} to {rate.high:.3f}, {rate.n} {rate.unit})"
+
+
+def value_of(change: Change) -> str:
+    """Return a change's strength as text."""
+    return "mirrored" if isinstance(change.value, bool) else f"up to {spoken(change.value, change.unit)}"
 
 
 def two_by_two_rows(cells: Sequence[Cell]) -> list[tuple[str, str, str]]:

@@ -59,7 +59,7 @@ def run(
     skip_unreadable: SkipUnreadable = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say which augmentations to use, and how much: each measured for what it does to the label, and on unseen parts."""
+    """Say which augmentations to use, and how much: measured on these photos, and on parts never seen."""
     try:
         from gonogo.advise.advise import JSON_NAME, AdviseRequest, advise
         from gonogo.files import check_new_folder, new_folder
