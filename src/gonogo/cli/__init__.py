@@ -10,6 +10,7 @@ import sys
 import typer
 
 from gonogo.cli import (
+    advise,
     audit,
     bench,
     compare,
@@ -41,6 +42,7 @@ for name, module in (
     ("demo", demo),
     ("synth", synth),
     ("audit", audit),
+    ("advise", advise),
     ("split", split),
     ("train", train),
     ("eval", evaluate),

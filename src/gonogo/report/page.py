@@ -56,6 +56,7 @@ def _environment() -> Environment:
         "percent": percent,
         "figure": figure,
         "signed": signed,
+        "rate": "{:.3f}".format,
         "options": options,
         "shorten": shorten,
     }
