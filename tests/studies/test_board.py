@@ -188,5 +188,5 @@ def test_the_page_shows_published_against_leak_free_first(
         assert (seen.requests, seen.errors) == ([], [])
         assert seen.page.locator("h2").first.text_content() == "Published against leak-free"
         assert seen.page.locator(".verdict").text_content() == found["verdict"]
-        assert seen.page.locator("svg.strip").count() == 2
+        assert seen.page.locator("svg.places").count() == 2
         assert "show a part that is also trained on" in (seen.page.locator(".facts").text_content() or "")
