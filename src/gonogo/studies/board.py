@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gonogo.evaluate.metrics import Evaluation
@@ -50,6 +50,7 @@ class Board:
         first: the network that the study is about, against which others are set.
         folds: into which whole parts are shared out.
         test: share of each class in the published test set, where the data name none.
+        augmented: the study's augmentation, keys of the recipe, where it asked whether that pays; nothing where not.
         quick_epochs: of networks that learn from nothing, in a first look.
     """
 
@@ -58,6 +59,7 @@ class Board:
     first: str
     folds: int
     test: float
+    augmented: Mapping[str, Any] = field(default_factory=dict)
     quick_epochs: int = 2
 
     @property

@@ -6,20 +6,31 @@ from collections import Counter
 from operator import itemgetter
 from pathlib import Path
 
+from gonogo.advise.two_by_two import Cell
 from gonogo.evaluate.guarantee import percent
 from gonogo.report.board import BoardPage, BoardRow, latency_table, write_board_page
 from gonogo.report.study import StudyTable
+from gonogo.studies import published
 from gonogo.studies.board import Board, Row
+from gonogo.studies.paradox import as_table
 from gonogo.studies.two_splits import TwoSplits
 
 
-def show(path: Path, board: Board, rows: tuple[Row, ...], splits: TwoSplits, notes: tuple[str, ...]) -> str:
+def show(
+    path: Path,
+    board: Board,
+    rows: tuple[Row, ...],
+    cells: tuple[Cell, ...],
+    splits: TwoSplits,
+    notes: tuple[str, ...],
+) -> str:
     """Write the page and return its verdict.
 
     Args:
         path: the HTML file.
         board: what was compared.
         rows: what was found.
+        cells: trained plain or augmented, tested plain or augmented; empty where that was not tried.
         splits: the photos.
         notes: what the reader should know of them.
     """
@@ -42,7 +53,7 @@ def show(path: Path, board: Board, rows: tuple[Row, ...], splits: TwoSplits, not
             )
             for row in rows
         ),
-        _tables(board, rows),
+        (*_paradox(board, cells), *_tables(board, rows)),
         _remarks(rows, splits),
         notes,
     )
@@ -100,6 +111,16 @@ def _remarks(rows: tuple[Row, ...], splits: TwoSplits) -> tuple[str, ...]:
         "accuracy is that of the likelier class.",
         *seen,
     )
+
+
+def _paradox(board: Board, cells: tuple[Cell, ...]) -> tuple[tuple[str, str, StudyTable], ...]:
+    if not cells:
+        return ()
+    note = (
+        "Small tapers learnt with and without the study's augmentation, asked about photos with and without it; "
+        "intervals, 95 %, over parts."
+    )
+    return (("Does augmentation pay?", note, as_table(cells, published(board.study).get("paradox", {}))),)
 
 
 def _tables(board: Board, rows: tuple[Row, ...]) -> tuple[tuple[str, str, StudyTable], ...]:

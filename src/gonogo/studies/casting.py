@@ -31,6 +31,7 @@ CASTING = Board(
     first="tapering network",
     folds=4,
     test=0.1,
+    augmented=AUGMENTED,
     entries=(
         Entry(
             Contender("tapering network", "taper-study", published="taper", recipe=FIXED),

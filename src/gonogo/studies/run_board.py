@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from gonogo import __version__
+from gonogo.advise.two_by_two import Cell
 from gonogo.config import to_dict
 from gonogo.data.geometry import Geometry
 from gonogo.errors import UsageError
@@ -27,6 +28,7 @@ from gonogo.studies.board import Board, Entry, Row, as_csv
 from gonogo.studies.board_page import show
 from gonogo.studies.contenders import Cost, costs, find_weights
 from gonogo.studies.latency import Latency, latencies
+from gonogo.studies.paradox import paradox
 from gonogo.studies.request import Ended, Note, StudyRequest, chosen, filled_in
 from gonogo.studies.two_splits import HONEST, PUBLISHED, TESTED, TwoSplits
 from gonogo.train.candidates import Entrant
@@ -36,6 +38,7 @@ from gonogo.train.prepare import read_photos
 from gonogo.types import Float32Array, UInt8Array
 
 MARKER, CSV_NAME, JSON_NAME, PAGE_NAME, COSTS_NAME = "study.toml", "study.csv", "study.json", "study.html", "costs.json"
+PARADOX_NAME = "two_by_two.json"
 TURNS, QUICK_TURNS = 8, 2
 BATCHES, COUNTS = (1, 10, 32, 100), (100, 400)
 
@@ -114,14 +117,18 @@ def run_board(
     deadline = None if request.minutes is None else started + 60 * request.minutes
     answers = _train(plan, deadline, progress, ended)
     rows = _rows(plan, cost, latency, answers)
+    cells: tuple[Cell, ...] = ()
+    if board.augmented and not request.quick and (deadline is None or time.monotonic() < deadline):
+        cells = paradox(plan.splits, board.augmented, request.out / PARADOX_NAME, progress)
     document = {
         "study": board.study,
         "data": str(request.data),
         "photos": len(plan.splits.photos.linked),
         "rows": [line for row in rows for line in row.to_json(board.study)],
+        "two_by_two": [cell.to_json() for cell in cells],
         "notes": list(plan.notes),
     }
-    verdict = show(request.out / PAGE_NAME, board, rows, plan.splits, plan.notes)
+    verdict = show(request.out / PAGE_NAME, board, rows, cells, plan.splits, plan.notes)
     document |= {"verdict": verdict, "page": str(request.out / PAGE_NAME)}
     write_text(request.out / CSV_NAME, as_csv(rows))
     write_text(request.out / JSON_NAME, json.dumps(document, indent=2) + "\n")
