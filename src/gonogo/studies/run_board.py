@@ -40,6 +40,7 @@ from gonogo.types import Float32Array, UInt8Array
 MARKER, CSV_NAME, JSON_NAME, PAGE_NAME, COSTS_NAME = "study.toml", "study.csv", "study.json", "study.html", "costs.json"
 PARADOX_NAME = "two_by_two.json"
 TURNS, QUICK_TURNS = 8, 2
+QUICK_FOLDS = 2
 BATCHES, COUNTS = (1, 10, 32, 100), (100, 400)
 
 
@@ -142,7 +143,8 @@ def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Pla
     weights = find_weights(tuple(entry.contender for entry in entries), request.weights)
     options, notes = filled_in(request, progress)
     photos = read_photos(request.data, options, progress=progress)
-    splits = TwoSplits.of(photos, options, request.folds or board.folds, test=board.test)
+    folds = request.folds or (QUICK_FOLDS if request.quick else board.folds)
+    splits = TwoSplits.of(photos, options, folds, test=board.test)
     return Plan(board, request, entries, weights, splits, tuple(notes))
 
 
