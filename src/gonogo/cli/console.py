@@ -34,8 +34,8 @@ class Console:
 
         self.as_json = as_json
         self._errors = Rich(stderr=True, highlight=False, soft_wrap=True)
-        # Piped output has no width of its own; 120 columns keep the tables whole.
-        width = None if sys.stdout.isatty() else 120
+        # Piped output has no width of its own, and what reads it wants each row on a line: no cell is folded.
+        width = None if sys.stdout.isatty() else 10_000
         self._out = self._errors if as_json else Rich(highlight=False, width=width)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
