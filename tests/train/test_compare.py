@@ -282,3 +282,20 @@ def test_pixels_of_a_file_travel_by_its_name(compared: Compared):
     part = replace(prepared, pixels=prepared.pixels[3:5])
     unpacked = pickle.loads(pickle.dumps(part))  # noqa: S301  # our own
     assert np.array_equal(unpacked.pixels, prepared.pixels[3:5])
+
+
+def test_frozen_features_are_computed_once_for_all_folds(
+    compared: Compared, empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plan = compared.plan
+    (candidate,) = candidates_for("stump", "none", recipe=QUICK, weights=write_weights(tmp_path / "some.pth"))
+    entrant = Entrant.of(replace(candidate, arch_options={"cut": 2}))
+    course = Course(plan.prepared, plan.folds, tmp_path / "kept")
+    found = [course.run(entrant, 0, fold) for fold in range(3)]
+    kept = sorted((empty_cache / "features").iterdir())
+    assert len(kept) == 3
+    # Every photo's answer is that of a network whose features were computed all at once.
+    monkeypatch.setattr(Course, "_shares", np.zeros(60, dtype=np.int64))
+    again = Course(plan.prepared, plan.folds, tmp_path / "again")
+    for fold, answers in enumerate(found):
+        assert np.allclose(again.run(entrant, 0, fold), answers, atol=1e-5)

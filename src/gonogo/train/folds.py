@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,14 @@ class Course:
     def _without(self, number: int, fold: int) -> Prepared:
         """Return the photos with a fold held out as val, and mean and std of the others."""
         splits = ["val" if own == fold else "train" for own in self.folds[number]]
-        divided = replace(self.prepared, manifest=with_splits(self.prepared.manifest, splits))
+        manifest = with_splits(self.prepared.manifest, splits)
+        divided = replace(self.prepared, manifest=manifest, shares=self._shares)
         return replace(divided, geometry=statistics(divided.pixels, divided.rows("train"), divided.geometry))
+
+    @cached_property
+    def _shares(self) -> Int64Array:
+        """Number the photos that are on one side in every round, so that features are computed once for all of them."""
+        return np.asarray(np.unique(self.folds, axis=1, return_inverse=True)[1].reshape(-1), dtype=np.int64)
 
     def _path(self, entrant: Entrant, number: int, fold: int) -> Path:
         """Return where the answers lie: the name says what they depend on, so that nothing else is taken for them."""

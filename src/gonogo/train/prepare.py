@@ -97,6 +97,8 @@ class Prepared:
         notes: what the user should know.
         leaky: for test and val, the share of photos whose part also stands in another split; empty if none does.
         good_alone: no photo outside the test set shows a defect.
+        shares: (N,) photos that are always on one side, as those of a fold are: what a frozen body sees in them is
+            computed and remembered share by share; None where they are all one.
     """
 
     manifest: Manifest
@@ -106,6 +108,7 @@ class Prepared:
     notes: tuple[str, ...]
     leaky: dict[str, Rate]
     good_alone: bool = False
+    shares: Int64Array | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Name the file of pixels that are mapped from one, so that another process maps it too and copies nothing."""

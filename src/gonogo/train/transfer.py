@@ -27,6 +27,7 @@ from gonogo.train.features import Array, Features, about_features, extract, reca
 from gonogo.train.head import Examples, LinearHead, best_strength, choose_strength, fit_head
 from gonogo.train.loader import Loader
 from gonogo.train.prepare import Prepared
+from gonogo.types import Int64Array
 
 WeightsSource = Path | Literal["hub"] | None
 
@@ -167,17 +168,28 @@ def examples_of(network: Network, prepared: Prepared, split: str, device: torch.
     head = network.head
     assert isinstance(head, StatisticsHead)
     chosen, rows = prepared.manifest.select(split), prepared.rows(split)
+    shares = np.zeros(len(rows), dtype=np.int64) if prepared.shares is None else prepared.shares[rows]
+    inside = [np.flatnonzero(shares == share) for share in np.unique(shares)]
+    seen = [_seen(network, head.statistics, prepared, rows[own], device) for own in inside]
+    pooled = np.concatenate([own.pooled for own in seen])[np.argsort(np.concatenate(inside))]
+    places = np.average([own.places for own in seen], axis=0, weights=[len(own) for own in inside])
+    whole = Features(pooled, places, np.zeros(len(rows), dtype=np.int64), head.statistics)
+    return Examples(whole.pooled, chosen.labels, chosen.groups, whole.within(np.arange(len(chosen))))
+
+
+def _seen(
+    network: Network, statistics: tuple[str, ...], prepared: Prepared, rows: Int64Array, device: torch.device
+) -> Features:
+    """Return the features of some photos, with one covariance of all their places."""
 
     def make() -> dict[str, Array]:
-        loader = Loader(prepared.pixels, rows, chosen.labels, prepared.geometry, device)
+        loader = Loader(prepared.pixels, rows, prepared.manifest.labels[rows], prepared.geometry, device)
         network.to(device).eval()
-        # Nothing is held out of these photos, so one covariance of all of them is enough.
-        features = extract([network.body], [0], head.statistics, loader, ["all"] * len(chosen))[0]
+        features = extract([network.body], [0], statistics, loader, ["all"] * len(rows))[0]
         return {"pooled": features.pooled, "places": features.places, "parts": features.parts}
 
     about = about_features(network.body, prepared, rows, device)
-    features = Features(**recall_or_make([*head.statistics, *about], make), statistics=head.statistics)
-    return Examples(features.pooled, chosen.labels, chosen.groups, features.within(np.arange(len(chosen))))
+    return Features(**recall_or_make([*statistics, *about], make), statistics=statistics)
 
 
 def predict_examples(network: Network, examples: Examples) -> Tensor:
