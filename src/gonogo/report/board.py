@@ -121,6 +121,12 @@ def strip(row: BoardRow, low: float) -> Strip:
     )
 
 
+def times_of(value: float, base: float) -> str:
+    """Return how many times another value a value is: "0.51x", "4.6x", "4,053x"."""
+    ratio = value / base
+    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
+
+
 def latency_table(names: Sequence[str], times: Mapping[str, Mapping[int, float]], unit: str, first: str) -> StudyTable:
     """Return a table of times, each with its ratio to those of the first network.
 
@@ -135,7 +141,9 @@ def latency_table(names: Sequence[str], times: Mapping[str, Mapping[int, float]]
     for name in names:
         own, base = times.get(name, {}), times.get(first, {})
         cells = [
-            "-" if count not in own else f"{own[count]:.3g}" + (f" ({own[count] / base[count]:.2g}x)" if base else "")
+            "-"
+            if count not in own
+            else f"{own[count]:.3g}" + (f" ({times_of(own[count], base[count])})" if base else "")
             for count in counted
         ]
         lines.append((name, *cells))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gonogo.advise.two_by_two import Cell
 from gonogo.evaluate.guarantee import percent
-from gonogo.report.board import BoardPage, BoardRow, latency_table, write_board_page
+from gonogo.report.board import BoardPage, BoardRow, latency_table, times_of, write_board_page
 from gonogo.report.study import StudyTable
 from gonogo.studies import published
 from gonogo.studies.board import Board, Row
@@ -23,6 +23,8 @@ def show(
     cells: tuple[Cell, ...],
     splits: TwoSplits,
     notes: tuple[str, ...],
+    *,
+    quick: bool = False,
 ) -> str:
     """Write the page and return its verdict.
 
@@ -33,8 +35,11 @@ def show(
         cells: trained plain or augmented, tested plain or augmented; empty where that was not tried.
         splits: the photos.
         notes: what the reader should know of them.
+        quick: networks hardly learnt.
     """
     verdict = say(board, rows, splits)
+    if quick:
+        verdict = f"A first look, in which networks hardly learn. {verdict}"
     page = BoardPage(
         board.study,
         splits.photos.scanned.manifest.root.name,
@@ -131,12 +136,10 @@ def _tables(board: Board, rows: tuple[Row, ...]) -> tuple[tuple[str, str, StudyT
     tables = [
         ("Size", f"{against}", _sizes(board, rows)),
         ("Mistakes", "At the likelier class, on parts never seen; intervals, 95 %, over parts.", _mistakes(rows)),
-        (
-            "Latency by batch",
-            f"Milliseconds a photo, from camera pixels, ONNX Runtime, one thread, all networks in turns. {against}",
-            latency_table(names, batches, "a call", board.first),
-        ),
     ]
+    if batches:
+        note = f"Milliseconds a photo, from camera pixels, ONNX Runtime, one thread, all networks in turns. {against}"
+        tables.append(("Latency by batch", note, latency_table(names, batches, "a call", board.first)))
     if counts:
         note = f"Seconds for so many photos, 32 a call. {against}"
         tables.append(("Latency by test size", note, latency_table(names, counts, "photos", board.first)))
@@ -147,12 +150,13 @@ def _sizes(board: Board, rows: tuple[Row, ...]) -> StudyTable:
     first = next((row.cost for row in rows if row.name == board.first), None)
 
     def cell(text: str, value: float, base: float | None) -> str:
-        return text if base is None else f"{text} ({value / base:.3g}x)"
+        return text if base is None else f"{text} ({times_of(value, base)})"
 
     lines = [
         (
             row.name,
             cell(f"{own.params:,}", own.params, first.params if first else None),
+            f"{own.params + own.params_statistics:,}",
             f"{row.published['params']:,.0f}" if "params" in row.published else "-",
             cell(f"{own.macs / 1e6:,.1f}", own.macs, first.macs if first else None),
             cell(f"{own.size_bytes / 1e3:,.0f}", own.size_bytes, first.size_bytes if first else None),
@@ -161,7 +165,8 @@ def _sizes(board: Board, rows: tuple[Row, ...]) -> StudyTable:
         for own in (row.cost,)
     ]
     return StudyTable(
-        ("network", "parameters", "parameters, published", "M multiply-adds", "kB, ONNX file"), tuple(lines)
+        ("network", "parameters", "with BatchNorm's statistics", "published", "M multiply-adds", "kB, ONNX file"),
+        tuple(lines),
     )
 
 

@@ -87,6 +87,7 @@ class Cost:
     Attributes:
         params: all parameters, statistics left out.
         params_trainable: those that are learnt here.
+        params_statistics: BatchNorm's running means and variances, which some count as parameters.
         macs: multiply-adds of one photo.
         input_size: height and width that it sees.
         milliseconds: median of one photo from camera pixels to answer in ONNX Runtime, one thread.
@@ -95,6 +96,7 @@ class Cost:
 
     params: int
     params_trainable: int
+    params_statistics: int
     macs: int
     input_size: tuple[int, int]
     milliseconds: float
@@ -160,7 +162,7 @@ def costs(
         if ARCHITECTURES.get(contender.arch).colour == "rgb":
             geometry = replace(geometry, colour="rgb", mean=(127.5,) * 3, std=(64.0,) * 3)
         network = contender.build(task, geometry)
-        trainable, _ = count_parameters(network)
+        trainable, fixed = count_parameters(network)
         deployed = Deployed(network, geometry, task).eval()
         facts = Facts(Decision(task, None if task.is_sorting else 0.5, "none"), geometry, *network.map_grid(), {})
         x, y, width, height = geometry.region
@@ -172,12 +174,13 @@ def costs(
         counted[contender.name] = (
             trainable + count_frozen(network),
             trainable,
+            fixed,
             count_macs(network, geometry.network_channels, geometry.input_size),
             geometry.input_size,
             path.stat().st_size,
         )
     times = percentiles(calls, repeats)
     return {
-        name: Cost(params, trainable, macs, size, float(np.median(times[name])), size_bytes)
-        for name, (params, trainable, macs, size, size_bytes) in counted.items()
+        name: Cost(params, trainable, fixed, macs, size, float(np.median(times[name])), size_bytes)
+        for name, (params, trainable, fixed, macs, size, size_bytes) in counted.items()
     }

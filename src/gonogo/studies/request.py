@@ -28,7 +28,7 @@ class StudyRequest:
         options: what is said about the data.
         only: names of contenders; all unless given.
         folds: into which whole parts are shared out; the study's own number unless given.
-        minutes: after which no further training starts; None for no limit.
+        minutes: after which no further training starts; the study's own limit unless given.
         quick: fewer epochs and fewer networks; its figures are for a first look.
         full: every network is trained, at the study's own size of photos, on a GPU.
         resume: take what `out` holds already.

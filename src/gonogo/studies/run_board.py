@@ -41,6 +41,7 @@ MARKER, CSV_NAME, JSON_NAME, PAGE_NAME, COSTS_NAME = "study.toml", "study.csv", 
 PARADOX_NAME = "two_by_two.json"
 TURNS, QUICK_TURNS = 8, 2
 QUICK_FOLDS = 2
+MINUTES = 55.0  # unless given, and not on a GPU
 BATCHES, COUNTS = (1, 10, 32, 100), (100, 400)
 
 
@@ -115,7 +116,8 @@ def run_board(
             note(line)
     _open_folder(request, plan)
     cost, latency = _costs(plan)
-    deadline = None if request.minutes is None else started + 60 * request.minutes
+    minutes = request.minutes or (None if request.full else MINUTES)
+    deadline = None if minutes is None else started + 60 * minutes
     answers = _train(plan, deadline, progress, ended)
     rows = _rows(plan, cost, latency, answers)
     cells: tuple[Cell, ...] = ()
@@ -129,7 +131,7 @@ def run_board(
         "two_by_two": [cell.to_json() for cell in cells],
         "notes": list(plan.notes),
     }
-    verdict = show(request.out / PAGE_NAME, board, rows, cells, plan.splits, plan.notes)
+    verdict = show(request.out / PAGE_NAME, board, rows, cells, plan.splits, plan.notes, quick=request.quick)
     document |= {"verdict": verdict, "page": str(request.out / PAGE_NAME)}
     write_text(request.out / CSV_NAME, as_csv(rows))
     write_text(request.out / JSON_NAME, json.dumps(document, indent=2) + "\n")
@@ -142,6 +144,8 @@ def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Pla
     entries = tuple(entry for entry in board.entries if entry.name in names)
     weights = find_weights(tuple(entry.contender for entry in entries), request.weights)
     options, notes = filled_in(request, progress)
+    if request.quick:
+        notes.append(f"a first look: what learns from nothing learns for {board.quick_epochs} epochs, far too few")
     photos = read_photos(request.data, options, progress=progress)
     folds = request.folds or (QUICK_FOLDS if request.quick else board.folds)
     splits = TwoSplits.of(photos, options, folds, test=board.test)
