@@ -140,8 +140,7 @@ def _at(change: Change) -> str:
 
 def _loss(lost: Kept) -> str:
     at = "" if isinstance(lost.change.value, bool) else f" at {_at(lost.change)}"
-    like = "defective" if lost.mistaken.is_good else "like another kind"
-    return f"it takes the label away{at}: {lost.mistaken.in_words}, come to look {like}"
+    return f"it takes the label away{at}: {lost.mistaken.in_words}"
 
 
 def _shown(covered: Covered) -> str:
