@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gonogo.advise.advise import AdviseRequest
 from gonogo.config import read_toml
+from gonogo.errors import UsageError
 from gonogo.train.augment import AUGMENTATIONS
 from gonogo.train.recipe import resolve_recipe
-from tests.helpers import one_error_line, run, write_plates
+from tests.helpers import gonogo, one_error_line, write_plates
 from tests.helpers_pages import POOR_CONTRAST, visit
 from tests.helpers_traps import leaning, write_trap
 
@@ -37,7 +39,7 @@ QUICK = (
 def advised(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("advise")
     write_trap(folder / "<b>photos", leaning, parts=20)
-    done = run("advise", folder / "<b>photos", *QUICK, "-o", folder / "out", "--json")
+    done = gonogo("advise", folder / "<b>photos", *QUICK, "-o", folder / "out", "--json")
     assert done.returncode == 0, done.stderr
     return folder, json.loads(done.stdout)
 
@@ -64,7 +66,7 @@ def test_the_recipe_is_one_that_train_takes(advised: tuple[Path, dict[str, Any]]
     assert (recipe.hflip, recipe.vflip, recipe.rotate_degrees) == (False, False, 0.0)
     assert set(values) == {AUGMENTATIONS.get(name).key for name in AUGMENTATIONS}
     options = ("--group-by", r"(\d+)_", "--no-find-copies", "--recipe", folder / "out" / "recipe.toml", "--dry-run")
-    done = run("train", folder / "<b>photos", *options, "-o", folder / "run")
+    done = gonogo("train", folder / "<b>photos", *options, "-o", folder / "run")
     assert done.returncode == 0, done.stderr
 
 
@@ -72,7 +74,7 @@ def test_the_recipe_is_one_that_train_takes(advised: tuple[Path, dict[str, Any]]
 def test_the_page_can_be_read_everywhere(
     browser: Browser, advised: tuple[Path, dict[str, Any]], width: int, scheme: str
 ):
-    folder, _ = advised
+    folder, document = advised
     with visit(browser, folder / "out" / "advice.html", width=width, color_scheme=scheme) as seen:
         assert seen.page.evaluate("document.documentElement.scrollWidth") == width
         assert seen.page.evaluate(POOR_CONTRAST, 4.5) == []
@@ -80,7 +82,9 @@ def test_the_page_can_be_read_everywhere(
         assert seen.page.locator("h1").text_content() == "<b>photos"
         names = seen.page.locator(".augmentation h3").all_text_contents()
         assert len(names) == len(AUGMENTATIONS)
-        assert [name.split()[0] for name in names[:3]] == ["hflip", "vflip", "rotate"]  # what is refused comes first
+        rank = {"use": 0, "refuse": 1, "no evidence": 2}
+        rows = sorted(document["advice"], key=lambda row: rank[row["answer"]])
+        assert names == [f"{row['name']} {row['verdict']}" for row in rows]
         assert seen.page.locator(".chart > svg").count() == 2
         assert seen.page.locator(".whisker.against").count() >= 4  # both mirrors, two turns
         assert seen.page.locator("table tbody tr").count() == 4
@@ -93,7 +97,7 @@ def test_one_class_alone_is_refused_in_one_line(tmp_path: Path):
     for path in (tmp_path / "photos" / "defect").iterdir():
         path.unlink()
     (tmp_path / "photos" / "defect").rmdir()
-    line = one_error_line(run("advise", tmp_path / "photos", "-o", tmp_path / "out"))
+    line = one_error_line(gonogo("advise", tmp_path / "photos", "-o", tmp_path / "out"))
     assert "only one class" in line
     assert not (tmp_path / "out").exists()
 
@@ -102,24 +106,36 @@ def test_one_class_alone_is_refused_in_one_line(tmp_path: Path):
     ("options", "said"),
     [
         (("--folds", "9"), "expected at least one for each of 9 folds"),
-        (("--folds", "1"), "found --folds 1, expected 2 or more"),
-        (("--minutes", "0"), "found --minutes 0"),
-        (("--look-at", "3"), "found --look-at 3, expected 20 or more"),
         (("--good", "okay"), "did you mean"),
-        (("--reduce", "60"), "--reduce"),
+        (("--reduce", "5"), "12x12 pixels are too few to advise on, expected 16 or more"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path, options: tuple[str, str], said: str):
     write_plates(tmp_path / "photos", 6)
-    line = one_error_line(run("advise", tmp_path / "photos", *options, "--no-find-copies", "-o", tmp_path / "out"))
+    line = one_error_line(gonogo("advise", tmp_path / "photos", *options, "--no-find-copies", "-o", tmp_path / "out"))
     assert said in line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"folds": 1}, "found --folds 1, expected 2 or more"),
+        ({"minutes": 0.0}, "found --minutes 0, expected 0.01 or more"),
+        ({"photos": 3}, "found --look-at 3, expected 20 or more"),
+        ({"rounds": 0}, "found --rounds 0, expected 1 or more"),
+        ({"epochs": 0}, "found --epochs 0, expected 1 or more"),
+        ({"seed": -1}, "found --seed -1, expected 0 or more"),
+    ],
+)
+def test_a_request_says_what_it_cannot_be(values: dict[str, Any], said: str):
+    with pytest.raises(UsageError, match=said):
+        AdviseRequest(Path("photos"), **values)
 
 
 def test_a_folder_that_is_there_is_not_overwritten(tmp_path: Path):
     write_plates(tmp_path / "photos", 6)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    one_error_line(run("advise", tmp_path / "photos", "-o", tmp_path / "out"))
-    one_error_line(run("advise", tmp_path / "photos", "-o", tmp_path / "out", "--force"))
+    one_error_line(gonogo("advise", tmp_path / "photos", "-o", tmp_path / "out", "--force"))
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"

@@ -64,8 +64,10 @@ class AdviseRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        epochs = 1 if self.epochs is None else self.epochs
         limits = (("--minutes", self.minutes, 0.01), ("--look-at", self.photos, 20), ("--folds", self.folds, 2))
-        for option, value, least in (*limits, ("--seed", self.seed, 0), ("--epochs", self.epochs or 1, 1)):
+        more = (("--rounds", self.rounds, 1), ("--epochs", epochs, 1), ("--seed", self.seed, 0))
+        for option, value, least in (*limits, *more):
             if value < least:
                 raise UsageError(f"found {option} {value:g}, expected {least:g} or more")
 

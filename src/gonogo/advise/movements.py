@@ -36,7 +36,7 @@ class Shown:
     """What photos of one part show of one augmentation.
 
     Attributes:
-        typical: half of the pairs of photos differ by more; for a mirror the share of mirrored pairs.
+        typical: half of the pairs of photos differ by more, each part counting once; for a mirror their share.
         limit: of the recipe's key: two photos, each changed by up to this much, differ as 95 % of these pairs do; 1 or
             0 for a mirror.
         pairs: of photos.
@@ -138,10 +138,12 @@ def _shown(values: Float64Array, parts: npt.NDArray[np.generic], key: str) -> Sh
     pairs, n = _counts(parts)
     if n < LEAST_PARTS:
         return Shown(0.0, 0.0, pairs, n)
-    own = [values[parts == part] for part in np.unique(parts)]
-    most = float(np.median([np.percentile(part, 95) for part in own]))
-    limit = float(most / REACH)
-    return Shown(float(np.median(values)), limit if limit >= FLOORS[key] else 0.0, pairs, n)
+    _, own, counts = np.unique(parts, return_inverse=True, return_counts=True)
+    order = np.argsort(values)
+    weight = np.cumsum((1 / counts)[own][order])
+    typical, most = (float(values[order][np.searchsorted(weight, share * weight[-1])]) for share in (0.5, 0.95))
+    limit = most / REACH
+    return Shown(typical, limit if limit >= FLOORS[key] else 0.0, pairs, n)
 
 
 def _mirror(mirrored: npt.NDArray[np.bool_], parts: Int64Array) -> Shown:

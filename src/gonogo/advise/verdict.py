@@ -94,7 +94,7 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     lost = next((row for row in kept if row.is_lost), None)
     tried = to_train(kept, covered)
     shown, nearer = covered[0].is_shown, any(row.is_nearer for row in covered if row.change == tried)
-    sign = 0 if helped is None else helped.difference.sign
+    sign = 0 if helped is None else helped.sign
     off: float | bool = False if isinstance(change.value, bool) else 0.0
 
     def answer(which: Answer, value: float | bool, because: str) -> Advice:

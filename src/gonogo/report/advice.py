@@ -74,7 +74,7 @@ def write_advice_page(path: Path, found: Advised, made: datetime | None = None) 
     if found.reduced is not None:
         labels += [(row.change.label, row.difference, row.is_lost) for row in found.reduced.rows]
     helped = [
-        (own.helped.change.label, own.helped.difference, own.helped.difference.sign < 0)
+        (own.helped.change.label, own.helped.difference, own.helped.sign < 0)
         for own in found.advice
         if own.helped is not None
     ]
