@@ -37,6 +37,11 @@ class Helped:
     trainings: int
 
     @property
+    def gains(self) -> bool:
+        """True where enough trainings were better on average, however unsure that is."""
+        return self.trainings >= LEAST_TRAININGS and self.difference.value > 0
+
+    @property
     def sign(self) -> int:
         """1 where it clearly helps, -1 where it clearly hurts, 0 where nobody can tell."""
         enough = self.trainings >= LEAST_TRAININGS and abs(self.difference.value) >= LEAST_GAIN

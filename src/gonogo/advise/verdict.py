@@ -82,8 +82,9 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     """Weigh the three answers for one augmentation.
 
     It is used where the label survives, training with it alone does not clearly hurt, and something speaks for it:
-    photos of one part really differ by it, photos of new parts look more like changed ones, or training with it
-    clearly helped. It is refused where the label is lost at a strength and nothing speaks for a smaller one.
+    photos of one part really differ by it, training with it clearly helped, or photos of new parts look more like
+    changed ones and training gained by it (a few photos may be near by accident). It is refused where the label is lost
+    at a strength and nothing speaks for a smaller one.
 
     Args:
         kept: a row for each strength, the mildest first.
@@ -93,8 +94,8 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     change = kept[0].change
     lost = next((row for row in kept if row.is_lost), None)
     tried = to_train(kept, covered)
-    shown, nearer = covered[0].is_shown, any(row.is_nearer for row in covered if row.change == tried)
-    sign = 0 if helped is None else helped.sign
+    shown, sign = covered[0].is_shown, 0 if helped is None else helped.sign
+    nearer = any(row.is_nearer for row in covered if row.change == tried) and helped is not None and helped.gains
     off: float | bool = False if isinstance(change.value, bool) else 0.0
 
     def answer(which: Answer, value: float | bool, because: str) -> Advice:
@@ -107,7 +108,7 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
         return answer("refuse", off, "trained with it, the network is clearly worse on parts never seen")
     if shown or nearer or sign > 0:
         reasons = [_shown(covered[0])] if shown else []
-        reasons += ["photos of new parts look more like changed ones"] if nearer else []
+        reasons += ["photos of new parts look more like changed ones, and training gained by it"] if nearer else []
         reasons += ["training with it clearly helped on parts never seen"] if sign > 0 else []
         limits = [f"from {_at(lost.change)} on, {_loss(lost)}"] if lost is not None else []
         return answer("use", tried.value, "; ".join([*reasons, *limits]))

@@ -16,7 +16,7 @@ from gonogo.types import Rate
 
 def listed(words: Sequence[str]) -> str:
     """Return "a, b and c"."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def headline(advice: Sequence[Advice], ranking: Comparison) -> str:
