@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from gonogo.advise.movements import ANY_ANGLE, REACH, movements
+from gonogo.advise.movements import ANY_ANGLE, REACH, lights, movements
 from gonogo.audit.copies.find import Copies, CopyPair
+from gonogo.train.prepare import prepare_folds
+from gonogo.types import Float64Array
+from tests.helpers_traps import BY_NAME, darker, write_trap
 
 SIDE = 101
 PARTS, EACH = 12, 40
@@ -86,3 +91,22 @@ def test_what_few_parts_show_is_an_accident():
 def test_the_reach_is_that_of_a_triangle():
     draws = np.random.default_rng(0).uniform(-1, 1, (2, 200_000))
     assert np.percentile(np.abs(draws[0] - draws[1]), 95) == pytest.approx(REACH, abs=0.01)
+
+
+def test_light_is_compared_between_parts_of_one_class(tmp_path: Path):
+    write_trap(tmp_path / "photos", darker, parts=40)
+    prepared, _ = prepare_folds(tmp_path / "photos", BY_NAME, 2, [0], default_colour="grey")
+    found = lights(prepared)["brightness_levels"]
+    # Parts scatter by 4 grey levels around their class, and the classes, 25 apart, play no part in it.
+    expected = 1.96 * 4 * 2**0.5
+    assert found.limit * REACH == pytest.approx(expected, rel=0.3)
+    assert (found.parts, found.pairs, found.among) == (80, 2 * 40 * 39 // 2, "parts of one class")
+
+
+def test_one_light_for_all_is_no_variation(tmp_path: Path):
+    def draw(rng: np.random.Generator, defective: bool) -> Float64Array:
+        return 100.0 + 60 * defective + rng.integers(0, 2, (64, 64))
+
+    folder = write_trap(tmp_path / "photos", draw, parts=6)
+    prepared, _ = prepare_folds(folder, BY_NAME, 2, [0], default_colour="grey")
+    assert not any(own.is_shown for own in lights(prepared).values())

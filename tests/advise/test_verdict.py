@@ -46,7 +46,7 @@ def test_what_photos_show_is_used_as_far_as_they_show_it():
     assert (own.answer, own.value, own.verdict) == ("use", 15.0, "use up to 15\N{DEGREE SIGN}")
     assert own.because == (
         "photos of one part really differ by it, half of them by more than 6.2\N{DEGREE SIGN} "
-        "(100 pairs of photos of 20 parts)"
+        "(100 pairs of photos, 20 parts)"
     )
     assert advise_on(kept("rotate", HARMLESS), covered("rotate", limit=180.0), None).value == 180.0
     assert advise_on(kept("hflip", (NO_LOSS,)), covered("hflip", limit=1.0), None).value is True

@@ -82,7 +82,7 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     """Weigh the three answers for one augmentation.
 
     It is used where the label survives, training with it alone does not clearly hurt, and something speaks for it:
-    photos of one part really differ by it, training with it clearly helped, or photos of new parts look more like
+    photos or parts really differ by it, training with it clearly helped, or photos of new parts look more like
     changed ones and training gained by it (a few photos may be near by accident). It is refused where the label is lost
     at a strength and nothing speaks for a smaller one.
 
@@ -147,10 +147,10 @@ def _loss(lost: Kept) -> str:
 def _shown(covered: Covered) -> str:
     shown = covered.shown
     assert shown is not None
-    basis = f"({shown.pairs:,} pairs of photos of {shown.parts} parts)"
+    basis = f"({shown.pairs:,} pairs of photos, {shown.parts} parts)"
     if isinstance(covered.change.value, bool):
         return f"{shown.typical:.0%} of the photos of one part are mirrored like this {basis}"
-    return f"photos of one part really differ by it, half of them by more than {_typical(covered)} {basis}"
+    return f"{shown.among} really differ by it, half of them by more than {_typical(covered)} {basis}"
 
 
 def _typical(covered: Covered) -> str:
