@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from gonogo.advise.changes import all_changes
 from gonogo.advise.covers import Covered
 from gonogo.advise.helps import Helped
 from gonogo.advise.keeps_label import Kept, Mistaken
-from gonogo.advise.movements import Shown
+from gonogo.advise.movements import ONE_CLASS, Shown
 from gonogo.advise.verdict import Advice, advise_on, recipe_values, to_train, used
 from gonogo.advise.words import listed, recipe_text
 from gonogo.evaluate.comparison import Difference
@@ -96,6 +97,18 @@ def test_being_like_new_parts_speaks_only_beside_a_training_that_gained():
     assert advise_on(rows, near, None).answer == "no evidence"
     assert advise_on(rows, near, helped("scale", -0.01, 0.1)).answer == "no evidence"
     assert advise_on(rows, near, helped("scale", 0.01, 0.1)).answer == "use"
+
+
+def test_parts_that_differ_in_light_speak_only_beside_a_training_that_gained():
+    rows = kept("brightness", HARMLESS)
+    light = tuple(replace(own, shown=Shown(9.0, 19.0, 100, 20, ONE_CLASS)) for own in covered("brightness"))
+    assert advise_on(rows, light, None).answer == "no evidence"
+    lost = advise_on(rows, light, helped("brightness", -0.02, 0.1))
+    assert lost.answer == "no evidence"
+    assert lost.because.startswith("parts of one class really differ by it")
+    assert lost.because.endswith("but training with it did not gain")
+    gained = advise_on(rows, light, helped("brightness", 0.02, 0.1))
+    assert (gained.answer, gained.value) == ("use", 20.0)
 
 
 def test_clear_harm_outweighs_what_photos_show():

@@ -30,6 +30,9 @@ FLOORS = {
 MOST_OF_A_CLASS = 100  # parts
 
 
+ONE_PART, ONE_CLASS = "photos of one part", "parts of one class"
+
+
 @dataclass(frozen=True)
 class Shown:
     """What photos of one part show of one augmentation.
@@ -47,7 +50,12 @@ class Shown:
     limit: float
     pairs: int
     parts: int
-    among: str = "photos of one part"
+    among: str = ONE_PART
+
+    @property
+    def is_proof(self) -> bool:
+        """True where it occurs between photos of one part, which has one label whatever its photos show."""
+        return self.is_shown and self.among == ONE_PART
 
     @property
     def is_shown(self) -> bool:
@@ -125,8 +133,8 @@ def lights(prepared: Prepared) -> dict[str, Shown]:
     brightness, contrast = np.concatenate(differences, axis=1)
     classes = np.concatenate(labels)
     return {
-        "brightness_levels": _shown(brightness, classes, "brightness_levels", parts, "parts of one class"),
-        "contrast_percent": _shown(contrast, classes, "contrast_percent", parts, "parts of one class"),
+        "brightness_levels": _shown(brightness, classes, "brightness_levels", parts, ONE_CLASS),
+        "contrast_percent": _shown(contrast, classes, "contrast_percent", parts, ONE_CLASS),
     }
 
 
@@ -138,7 +146,7 @@ def _middle(size: Sequence[int]) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _shown(values: Float64Array, owners: Int64Array, key: str, parts: int, among: str = "photos of one part") -> Shown:
+def _shown(values: Float64Array, owners: Int64Array, key: str, parts: int, among: str = ONE_PART) -> Shown:
     """Return what differences (P,) say; every owner (P,), a part or a class, counts once, whatever its photos."""
     if parts < LEAST_PARTS or not len(values):
         return Shown(0.0, 0.0, len(values), parts, among)

@@ -82,9 +82,9 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     """Weigh the three answers for one augmentation.
 
     It is used where the label survives, training with it alone does not clearly hurt, and something speaks for it:
-    photos or parts really differ by it, training with it clearly helped, or photos of new parts look more like
-    changed ones and training gained by it (a few photos may be near by accident). It is refused where the label is lost
-    at a strength and nothing speaks for a smaller one.
+    photos of one part really differ by it, or training with it clearly helped. That parts of one class differ by it,
+    or that photos of new parts look more like changed ones, speaks for it only beside a training that gained. It is
+    refused where the label is lost at a strength and nothing speaks for a smaller one.
 
     Args:
         kept: a row for each strength, the mildest first.
@@ -94,8 +94,11 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     change = kept[0].change
     lost = next((row for row in kept if row.is_lost), None)
     tried = to_train(kept, covered)
-    shown, sign = covered[0].is_shown, 0 if helped is None else helped.sign
-    nearer = any(row.is_nearer for row in covered if row.change == tried) and helped is not None and helped.gains
+    shown, sign = covered[0].shown, 0 if helped is None else helped.sign
+    gains = helped is not None and helped.gains
+    proof = shown is not None and shown.is_proof
+    nearer = gains and any(row.is_nearer for row in covered if row.change == tried)
+    likely = gains and covered[0].is_shown and not proof
     off: float | bool = False if isinstance(change.value, bool) else 0.0
 
     def answer(which: Answer, value: float | bool, because: str) -> Advice:
@@ -106,8 +109,9 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
         return answer("refuse", off, _loss(lost))
     if sign < 0:
         return answer("refuse", off, "trained with it, the network is clearly worse on parts never seen")
-    if shown or nearer or sign > 0:
-        reasons = [_shown(covered[0])] if shown else []
+    if proof or likely or nearer or sign > 0:
+        reasons = [_shown(covered[0])] if proof or likely else []
+        reasons += ["training gained by it"] if likely and sign == 0 else []
         reasons += ["photos of new parts look more like changed ones, and training gained by it"] if nearer else []
         reasons += ["training with it clearly helped on parts never seen"] if sign > 0 else []
         limits = [f"from {_at(lost.change)} on, {_loss(lost)}"] if lost is not None else []
@@ -116,7 +120,9 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
         return answer("refuse", off, _loss(lost))
     if not kept[0].told:
         return answer("no evidence", off, "the judge cannot tell the classes even on plain photos")
-    return answer("no evidence", off, "the label survives, but no photos show it and no training gained by it")
+    if covered[0].is_shown and helped is not None:
+        return answer("no evidence", off, f"{_shown(covered[0])}, but training with it did not gain")
+    return answer("no evidence", off, "the label survives, but no photos show it and no training clearly gained by it")
 
 
 def _harmless(kept: Sequence[Kept]) -> list[Kept]:
