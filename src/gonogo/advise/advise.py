@@ -20,7 +20,7 @@ from gonogo.advise.keeps_label import Labels, keeps_label
 from gonogo.advise.movements import Shown, lights, movements
 from gonogo.advise.reductions import factors_for, largest_kept, reductions
 from gonogo.advise.subjects import Subjects, choose
-from gonogo.advise.trainings import Budget, Way, train_all
+from gonogo.advise.trainings import PHOTOS_SEEN_AS_A_WHOLE, Budget, Way, train_all
 from gonogo.advise.two_by_two import HONEST, LEAKY, Cell, leaky_folds, two_by_two
 from gonogo.advise.verdict import Advice, advise_on, recipe_values, to_train, used
 from gonogo.advise.words import headline, recipe_text
@@ -50,7 +50,8 @@ class AdviseRequest:
         folds: into which whole parts are shared out.
         rounds: how often at most, each time with other folds and another seed, as far as the time allows.
         minutes: that trainings may take; two folds are trained in any case.
-        epochs: of each training; as many as show some 16,000 photos unless given.
+        epochs: of each training; as many as show 16,000 photos (45,000 for the recipe as a whole)
+            unless given.
         seed: of every random choice.
     """
 
@@ -227,7 +228,7 @@ def _trained(
     whole = Way(RECIPE, used(advice))
     # Where the advice is to change nothing, the table shows what all at once would have done.
     both = (PLAIN, whole if whole.values else Way(MAXIMUM, at_maximum()))
-    last = Budget(request.epochs, until)
+    last = Budget(request.epochs, until, PHOTOS_SEEN_AS_A_WHOLE)
     # As far as the single ones came, and no further: the same folds, so that all can be compared.
     three = (PLAIN, *([whole] if whole.values else []), Way(MAXIMUM, at_maximum()))
     honest = train_all(subjects, subjects.folds, three, both, last, seed, progress, asked=turns.folds)
