@@ -9,15 +9,18 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from gonogo.train.prepare import DataOptions
 from gonogo.types import Float64Array
 
 SIDE = 64
+# The names say which photos show one part; no photo is a copy of another.
+BY_NAME = DataOptions(group_by=r"(\d+)_", find_copies=False)
 # From a generator and whether the part is defective to (SIDE, SIDE) grey levels.
 Draw = Callable[[np.random.Generator, bool], Float64Array]
 
 
 def write_trap(folder: Path, draw: Draw, parts: int, views: int = 2, seed: int = 0) -> Path:
-    """Write photos of good and defective parts; the names say which show one part: ``--group-by '(\\d+)_'``.
+    """Write photos of so many good and as many defective parts, as `BY_NAME` reads them.
 
     The views of a part are drawn one after the other from what its own number starts, so they differ.
     """

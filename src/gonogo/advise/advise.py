@@ -20,7 +20,7 @@ from gonogo.advise.keeps_label import Labels, keeps_label
 from gonogo.advise.movements import Shown, lights, movements
 from gonogo.advise.reductions import factors_for, largest_kept, reductions
 from gonogo.advise.subjects import Subjects, choose
-from gonogo.advise.trainings import Budget, Way, train_all
+from gonogo.advise.trainings import PHOTOS_SEEN_AS_A_WHOLE, Budget, Way, train_all
 from gonogo.advise.two_by_two import HONEST, LEAKY, Cell, leaky_folds, two_by_two
 from gonogo.advise.verdict import Advice, advise_on, recipe_values, to_train, used
 from gonogo.advise.words import headline, recipe_text
@@ -50,7 +50,8 @@ class AdviseRequest:
         folds: into which whole parts are shared out.
         rounds: how often at most, each time with other folds and another seed, as far as the time allows.
         minutes: that trainings may take; two folds are trained in any case.
-        epochs: of each training; as many as show some 16,000 photos unless given.
+        epochs: of each training; as many as show 16,000 photos (45,000 for the recipe as a whole)
+            unless given.
         seed: of every random choice.
     """
 
@@ -64,8 +65,10 @@ class AdviseRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        limits = (("--minutes", self.minutes, 0.01), ("--photos", self.photos, 20), ("--folds", self.folds, 2))
-        for option, value, least in (*limits, ("--seed", self.seed, 0), ("--epochs", self.epochs or 1, 1)):
+        epochs = 1 if self.epochs is None else self.epochs
+        limits = (("--minutes", self.minutes, 0.01), ("--look-at", self.photos, 20), ("--folds", self.folds, 2))
+        more = (("--rounds", self.rounds, 1), ("--epochs", epochs, 1), ("--seed", self.seed, 0))
+        for option, value, least in (*limits, *more):
             if value < least:
                 raise UsageError(f"found {option} {value:g}, expected {least:g} or more")
 
@@ -82,8 +85,8 @@ class Advised:
         advice: one for each augmentation, in the registry's order.
         reduced: what a judge can tell of reduced photos, against the finest; None where they are of a fixed size.
         reduce: the largest reduction that keeps the label; None where it was not judged.
-        ranking: none, the advice and all at maximum; and each augmentation alone, where all were trained alike.
-        cells: the study's table, on both splits.
+        ranking: none, the advice where it is another, and all at maximum.
+        cells: the study's table, on both splits; augmented is by the advice, or all at maximum where it is none.
         rounds: how often the folds were trained.
         seconds: it took.
         notes: what the reader should know.
@@ -159,7 +162,7 @@ def advise(
     prepared, folds = prepare_folds(
         request.data, request.options, request.folds, seeds, default_colour="grey", progress=progress
     )
-    shown = _shown(request, prepared)
+    shown = shown_by(request, prepared)
     subjects = choose(prepared, folds, request.photos, request.seed)
     notes = list(prepared.notes)
     factors = factors_for(subjects)
@@ -172,13 +175,13 @@ def advise(
     for line in notes:
         if note is not None:
             note(line)
-    labels, covered = _judged(subjects, shown, request.seed, progress)
+    labels, covered = judged(subjects, shown, request.seed, progress)
     return _trained(
         request, subjects, len(prepared.manifest), labels, covered, (reduced, reduce), started, notes, progress
     )
 
 
-def _shown(request: AdviseRequest, prepared: Prepared) -> dict[str, Shown]:
+def shown_by(request: AdviseRequest, prepared: Prepared) -> dict[str, Shown]:
     """Measure what photos of one part differ by."""
     found = lights(prepared)
     if request.options.find_copies:
@@ -189,8 +192,8 @@ def _shown(request: AdviseRequest, prepared: Prepared) -> dict[str, Shown]:
     return found
 
 
-def _judged(
-    subjects: Subjects, shown: dict[str, Shown], seed: int, progress: Progress | None
+def judged(
+    subjects: Subjects, shown: dict[str, Shown], seed: int, progress: Progress | None = None
 ) -> tuple[Labels, dict[str, tuple[Covered, ...]]]:
     """Ask the judge about every augmentation at every strength."""
     tried = all_changes()
@@ -223,14 +226,15 @@ def _trained(
     helped = helps(subjects, turns, chosen, seed)
     advice = tuple(advise_on(labels.of(name), rows, helped.get(name)) for name, rows in covered.items())
     whole = Way(RECIPE, used(advice))
-    both = (PLAIN, whole)
-    last = Budget(request.epochs, until)
+    # Where the advice is to change nothing, the table shows what all at once would have done.
+    both = (PLAIN, whole if whole.values else Way(MAXIMUM, at_maximum()))
+    last = Budget(request.epochs, until, PHOTOS_SEEN_AS_A_WHOLE)
     # As far as the single ones came, and no further: the same folds, so that all can be compared.
-    three = (*both, Way(MAXIMUM, at_maximum()))
+    three = (PLAIN, *([whole] if whole.values else []), Way(MAXIMUM, at_maximum()))
     honest = train_all(subjects, subjects.folds, three, both, last, seed, progress, asked=turns.folds)
     leaky = train_all(subjects, leaky_folds(subjects, request.folds, seed), both, both, last, seed, progress)
     ranking = compare_ways(subjects, honest, seed)
-    cells = two_by_two(subjects, {LEAKY: leaky, HONEST: honest}, PLAIN.name, RECIPE, seed)
+    cells = two_by_two(subjects, {LEAKY: leaky, HONEST: honest}, PLAIN.name, both[1].name, seed)
     rounds, seconds = len(honest.folds), time.monotonic() - started
     return Advised(
         request, subjects, of, labels, advice, *reduced, ranking, tuple(cells), rounds, seconds, tuple(notes)

@@ -13,6 +13,7 @@ from gonogo.train.recipe import Recipe
 
 STRENGTHS = (0.25, 0.5, 1.0)
 REDUCE = "reduce"
+SHORT = {"degrees": "\N{DEGREE SIGN}", "times": "x"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,6 @@ def at_maximum() -> dict[str, Any]:
 
 def spoken(value: float, unit: str) -> str:
     """Return a value with its unit as text."""
-    short = {"degrees": "\N{DEGREE SIGN}", "percent": " %", "percent of the width": " % of the width"}
-    if unit == "times":
-        return f"{value:g}x"
-    return f"{value:g}{short.get(unit, ' ' + unit)}"
+    if unit.startswith("percent"):
+        return f"{value:g} %"
+    return f"{value:g}{SHORT.get(unit, ' ' + unit)}"

@@ -19,6 +19,8 @@ from gonogo.types import Float32Array, Float64Array
 
 # Of the variance of the plain photos; directions beyond are noise, in which nothing is near.
 COMPONENTS = 16
+# The share of photos above which changed ones are more like new parts; what changes next to nothing stays near a half.
+NEARER = 0.6
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Covered:
     @property
     def is_nearer(self) -> bool:
         """True where changed training photos are clearly more like those of unseen parts than plain ones are."""
-        return self.low > 0.5
+        return self.low > NEARER
 
     @property
     def is_shown(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gonogo.advise.changes import Change
 from gonogo.advise.subjects import Subjects
 from gonogo.advise.trainings import Turns, Way
@@ -13,6 +15,8 @@ from gonogo.evaluate.held_out import AUC
 from gonogo.types import Rate
 
 PLAIN = Way("none")
+# Fewer pairs may agree by accident, and a smaller difference is not worth a verdict.
+LEAST_TRAININGS, LEAST_GAIN = 4, 0.01
 RECIPE, MAXIMUM = "the advice", "all at maximum"
 
 
@@ -24,11 +28,24 @@ class Helped:
         change: what the training photos were changed by.
         auc: on parts never seen, as they are.
         difference: from training on plain photos, with its interval.
+        trainings: pairs of them, one for each fold and round.
     """
 
     change: Change
     auc: Rate
     difference: Difference
+    trainings: int
+
+    @property
+    def gains(self) -> bool:
+        """True where enough trainings were better on average, however unsure that is."""
+        return self.trainings >= LEAST_TRAININGS and self.difference.value > 0
+
+    @property
+    def sign(self) -> int:
+        """1 where it clearly helps, -1 where it clearly hurts, 0 where nobody can tell."""
+        enough = self.trainings >= LEAST_TRAININGS and abs(self.difference.value) >= LEAST_GAIN
+        return self.difference.sign if enough else 0
 
 
 def ways_of(changes: Sequence[Change]) -> tuple[Way, ...]:
@@ -62,10 +79,11 @@ def helps(subjects: Subjects, turns: Turns, changes: Sequence[Change], seed: int
     if not changes:
         return {}
     found = {}
+    trainings = sum(len(np.unique(fold[fold >= 0])) for fold in turns.folds)
     for own in changes:
         # Each beside none alone: intervals that hold for a dozen together are too wide for a handful of trainings.
         pair = Turns(turns.folds, {name: turns.answers[name] for name in (PLAIN.name, own.label)})
         row = next(row for row in compare_ways(subjects, pair, seed).standings if row.name == own.label)
         assert row.from_baseline is not None
-        found[own.name] = Helped(own, row.figures[AUC], row.from_baseline)
+        found[own.name] = Helped(own, row.figures[AUC], row.from_baseline, trainings)
     return found

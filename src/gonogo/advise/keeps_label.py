@@ -38,8 +38,9 @@ class Mistaken:
 
     @property
     def in_words(self) -> str:
-        """The count as text: "31 of 60 good parts, 2 as they are"."""
-        return f"{self.changed} of {self.parts} {'good parts' if self.is_good else 'parts'}, {self.plain} as they are"
+        """The count as text: "31 of 60 good parts come to look defective (2 as they are)"."""
+        parts, like = ("good parts", "defective") if self.is_good else ("parts", "like another kind")
+        return f"{self.changed} of {self.parts} {parts} come to look {like} ({self.plain} as they are)"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""How photos of one part really differ in this set: in pose by its copies, in light by all of its photos."""
+"""How much photos really differ: in pose those of one part, by its copies; in light the parts of one class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +27,10 @@ FLOORS = {
     "brightness_levels": 4.0,
     "contrast_percent": 6.0,
 }
-MOST_PAIRS = 2000
+MOST_OF_A_CLASS = 100  # parts
+
+
+ONE_PART, ONE_CLASS = "photos of one part", "parts of one class"
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,24 @@ class Shown:
     """What photos of one part show of one augmentation.
 
     Attributes:
-        typical: half of the pairs of photos differ by more; for a mirror the share of mirrored pairs.
+        typical: half of the pairs of photos differ by more, each part counting once; for a mirror their share.
         limit: of the recipe's key: two photos, each changed by up to this much, differ as 95 % of these pairs do; 1 or
             0 for a mirror.
         pairs: of photos.
         parts: that they show.
+        among: what differs: photos of one part, or parts of one class.
     """
 
     typical: float
     limit: float
     pairs: int
     parts: int
+    among: str = ONE_PART
+
+    @property
+    def is_proof(self) -> bool:
+        """True where it occurs between photos of one part, which has one label whatever its photos show."""
+        return self.is_shown and self.among == ONE_PART
 
     @property
     def is_shown(self) -> bool:
@@ -81,14 +90,16 @@ def movements(copies: Copies, sizes: Int64Array) -> dict[str, Shown]:
     ratio = np.sqrt(sizes_of[:, 0] / sizes_of[:, 1])
     shear = np.degrees(np.arctan(ratio - 1 / ratio))
     straight = ~mirrored
+    n = len(np.unique(parts))
+    turned = _shown(np.abs(angle[straight]), parts[straight], "rotate_degrees", len(np.unique(parts[straight])))
+    if turned.limit > ANY_ANGLE / REACH:
+        turned = replace(turned, limit=180.0)
     found = {
-        "rotate_degrees": _shown(np.abs(angle[straight]), parts[straight], "rotate_degrees"),
-        "scale_percent": _shown(scale, parts, "scale_percent"),
-        "shift_percent": _shown(shift, parts, "shift_percent"),
-        "shear_degrees": _shown(shear, parts, "shear_degrees"),
+        "rotate_degrees": turned,
+        "scale_percent": _shown(scale, parts, "scale_percent", n),
+        "shift_percent": _shown(shift, parts, "shift_percent", n),
+        "shear_degrees": _shown(shear, parts, "shear_degrees", n),
     }
-    if found["rotate_degrees"].limit > ANY_ANGLE / REACH:
-        found["rotate_degrees"] = Shown(found["rotate_degrees"].typical, 180.0, *_counts(parts[straight]))
     # Turned upside down, a photo mirrored left and right is one mirrored top and bottom.
     for key, own in (("hflip", np.abs(angle) <= 90), ("vflip", np.abs(angle) > 90)):
         found[key] = _mirror(mirrored & own, parts)
@@ -96,28 +107,34 @@ def movements(copies: Copies, sizes: Int64Array) -> dict[str, Shown]:
 
 
 def lights(prepared: Prepared) -> dict[str, Shown]:
-    """Measure brightness and contrast from photos of one part, in the middle of each, where a turn changes nothing."""
-    samples = prepared.manifest.samples
-    of: dict[str, list[int]] = {}
-    for place, sample in enumerate(samples):
-        if sample.group:
-            of.setdefault(sample.group, []).append(place)
-    pairs = [pair for places in of.values() for pair in pairwise(places)]
-    pairs = pairs[:: -(-len(pairs) // MOST_PAIRS)] if pairs else []
-    if not pairs:
-        return {}
+    """Measure brightness and contrast: what different parts of one class differ by, which the next part will too.
+
+    In the middle of each photo, where a turn changes nothing and brings no border. One photo of each part counts.
+    """
+    manifest = prepared.manifest
     inside = _middle(prepared.pixels.shape[1:3])
-    levels = {
-        p: prepared.pixels[p].astype(np.float64).mean(2)[inside] for p in sorted({p for own in pairs for p in own})
-    }
-    mean = np.array([[levels[place].mean() for place in own] for own in pairs])
-    spread = np.array([[levels[place].std() + 1 for place in own] for own in pairs])
-    names = np.array([samples[first].group for first, _ in pairs])
-    brightness = np.abs(mean[:, 0] - mean[:, 1])
-    contrast = 100 * np.abs(np.log(spread[:, 0] / spread[:, 1]))
+    differences, labels, parts = [], [], 0
+    for label in np.unique(manifest.labels):
+        own = np.flatnonzero(manifest.labels == label)
+        first = list({manifest.groups[place]: place for place in own[::-1].tolist()}.values())
+        if len(first) < LEAST_PARTS:
+            continue
+        few = first[:: -(-len(first) // MOST_OF_A_CLASS)]
+        levels = [prepared.pixels[place].astype(np.float64).mean(2)[inside] for place in few]
+        mean, spread = (np.array([figure(own) for own in levels]) for figure in (np.mean, np.std))
+        a, b = np.triu_indices(len(few), 1)
+        differences.append(
+            np.stack([np.abs(mean[a] - mean[b]), 100 * np.abs(np.log((spread[a] + 1) / (spread[b] + 1)))])
+        )
+        labels.append(np.full(len(a), label))
+        parts += len(few)
+    if not differences:
+        return {}
+    brightness, contrast = np.concatenate(differences, axis=1)
+    classes = np.concatenate(labels)
     return {
-        "brightness_levels": _shown(brightness, names, "brightness_levels"),
-        "contrast_percent": _shown(contrast, names, "contrast_percent"),
+        "brightness_levels": _shown(brightness, classes, "brightness_levels", parts, ONE_CLASS),
+        "contrast_percent": _shown(contrast, classes, "contrast_percent", parts, ONE_CLASS),
     }
 
 
@@ -129,23 +146,19 @@ def _middle(size: Sequence[int]) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _counts(parts: npt.NDArray[np.generic]) -> tuple[int, int]:
-    return len(parts), len(np.unique(parts))
-
-
-def _shown(values: Float64Array, parts: npt.NDArray[np.generic], key: str) -> Shown:
-    """Return what differences (P,) between photos of parts (P,) say; every part counts once, whatever its photos."""
-    pairs, n = _counts(parts)
-    if n < LEAST_PARTS:
-        return Shown(0.0, 0.0, pairs, n)
-    own = [values[parts == part] for part in np.unique(parts)]
-    most = float(np.median([np.percentile(part, 95) for part in own]))
-    limit = float(most / REACH)
-    return Shown(float(np.median(values)), limit if limit >= FLOORS[key] else 0.0, pairs, n)
+def _shown(values: Float64Array, owners: Int64Array, key: str, parts: int, among: str = ONE_PART) -> Shown:
+    """Return what differences (P,) say; every owner (P,), a part or a class, counts once, whatever its photos."""
+    if parts < LEAST_PARTS or not len(values):
+        return Shown(0.0, 0.0, len(values), parts, among)
+    _, own, counts = np.unique(owners, return_inverse=True, return_counts=True)
+    order = np.argsort(values)
+    weight = np.cumsum((1 / counts)[own][order])
+    typical, most = (float(values[order][np.searchsorted(weight, share * weight[-1])]) for share in (0.5, 0.95))
+    limit = most / REACH
+    return Shown(typical, limit if limit >= FLOORS[key] else 0.0, len(values), parts, among)
 
 
 def _mirror(mirrored: npt.NDArray[np.bool_], parts: Int64Array) -> Shown:
-    pairs, n = _counts(parts)
     share = float(np.mean([mirrored[parts == part].mean() for part in np.unique(parts)]))
     enough = share >= LEAST_SHARE and len(np.unique(parts[mirrored])) >= LEAST_PARTS
-    return Shown(share, float(enough), pairs, n)
+    return Shown(share, float(enough), len(parts), len(np.unique(parts)))

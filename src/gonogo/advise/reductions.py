@@ -9,6 +9,7 @@ from gonogo.advise.judge import DRAWS
 from gonogo.advise.keeps_label import Labels, keeps_label
 from gonogo.advise.looks import describe
 from gonogo.advise.subjects import Subjects
+from gonogo.errors import UsageError
 
 FACTORS = (1, 2, 3, 4, 6, 8, 12, 16)
 FINE_SIDE = 200  # pixels of the shorter side that the finest photos have at least
@@ -17,8 +18,18 @@ MOST_FACTORS = 5
 
 
 def factors_for(subjects: Subjects) -> tuple[int, ...]:
-    """Return the reductions to judge, the finest first; nothing where the photos are resized to a fixed size."""
+    """Return the reductions to judge, the finest first; nothing where the photos are resized to a fixed size.
+
+    Raises:
+        UsageError: the photos have too few pixels for any of this.
+    """
     geometry = subjects.prepared.geometry
+    if min(geometry.input_size) < COARSE_SIDE:
+        height, width = geometry.input_size
+        raise UsageError(
+            f"{width}x{height} pixels are too few to advise on, expected {COARSE_SIDE} or more along either side; give "
+            "a smaller --reduce or a larger --size or --crop"
+        )
     if geometry.size is not None:
         return ()
     side, own = min(geometry.region[2:]), geometry.reduce

@@ -28,7 +28,9 @@ from gonogo.workers import workers
 ARCH = "taper"
 # Photos that a training sees, all epochs together, and how few or many epochs that may be.
 PHOTOS_SEEN = 16_000
-LEAST_EPOCHS, MOST_EPOCHS = 8, 60
+LEAST_EPOCHS, MOST_EPOCHS = 8, 120
+# Augmentation pays late: what is trained as a whole, at the end, sees more.
+PHOTOS_SEEN_AS_A_WHOLE = 45_000
 LEAST_TURNS = 2  # folds that are trained whatever time it is: with one there is no interval
 MUCH = 400.0  # megapixels seen, below which processes take longer to start than one to be done
 
@@ -51,16 +53,18 @@ class Budget:
     """How long the trainings may be.
 
     Attributes:
-        epochs: of each; as many as show some 16,000 photos unless given.
+        epochs: of each; as many as show `photos_seen` photos unless given.
+        photos_seen: by each training, where the epochs are not given.
         until: on the clock of `time.monotonic`; folds that would begin later are left out.
     """
 
     epochs: int | None
     until: float
+    photos_seen: int = PHOTOS_SEEN
 
     def epochs_for(self, photos: int) -> int:
         """Return the epochs for so many training photos."""
-        return self.epochs or int(np.clip(PHOTOS_SEEN // max(photos, 1), LEAST_EPOCHS, MOST_EPOCHS))
+        return self.epochs or int(np.clip(self.photos_seen // max(photos, 1), LEAST_EPOCHS, MOST_EPOCHS))
 
 
 @dataclass(frozen=True)

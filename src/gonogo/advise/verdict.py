@@ -82,8 +82,9 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     """Weigh the three answers for one augmentation.
 
     It is used where the label survives, training with it alone does not clearly hurt, and something speaks for it:
-    photos of one part really differ by it, photos of new parts look more like changed ones, or training with it
-    clearly helped. It is refused where the label is lost at a strength and nothing speaks for a smaller one.
+    photos of one part really differ by it, or training with it clearly helped. That parts of one class differ by it,
+    or that photos of new parts look more like changed ones, speaks for it only beside a training that gained. It is
+    refused where the label is lost at a strength and nothing speaks for a smaller one.
 
     Args:
         kept: a row for each strength, the mildest first.
@@ -93,8 +94,11 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
     change = kept[0].change
     lost = next((row for row in kept if row.is_lost), None)
     tried = to_train(kept, covered)
-    shown, nearer = covered[0].is_shown, any(row.is_nearer for row in covered if row.change == tried)
-    sign = 0 if helped is None else helped.difference.sign
+    shown, sign = covered[0].shown, 0 if helped is None else helped.sign
+    gains = helped is not None and helped.gains
+    proof = shown is not None and shown.is_proof
+    nearer = gains and any(row.is_nearer for row in covered if row.change == tried)
+    likely = gains and covered[0].is_shown and not proof
     off: float | bool = False if isinstance(change.value, bool) else 0.0
 
     def answer(which: Answer, value: float | bool, because: str) -> Advice:
@@ -105,9 +109,10 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
         return answer("refuse", off, _loss(lost))
     if sign < 0:
         return answer("refuse", off, "trained with it, the network is clearly worse on parts never seen")
-    if shown or nearer or sign > 0:
-        reasons = [_shown(covered[0])] if shown else []
-        reasons += ["photos of new parts look more like changed ones"] if nearer else []
+    if proof or likely or nearer or sign > 0:
+        reasons = [_shown(covered[0])] if proof or likely else []
+        reasons += ["training gained by it"] if likely and sign == 0 else []
+        reasons += ["photos of new parts look more like changed ones, and training gained by it"] if nearer else []
         reasons += ["training with it clearly helped on parts never seen"] if sign > 0 else []
         limits = [f"from {_at(lost.change)} on, {_loss(lost)}"] if lost is not None else []
         return answer("use", tried.value, "; ".join([*reasons, *limits]))
@@ -115,7 +120,9 @@ def advise_on(kept: tuple[Kept, ...], covered: tuple[Covered, ...], helped: Help
         return answer("refuse", off, _loss(lost))
     if not kept[0].told:
         return answer("no evidence", off, "the judge cannot tell the classes even on plain photos")
-    return answer("no evidence", off, "the label survives, but no photos show it and no training gained by it")
+    if covered[0].is_shown and helped is not None:
+        return answer("no evidence", off, f"{_shown(covered[0])}, but training with it did not gain")
+    return answer("no evidence", off, "the label survives, but no photos show it and no training clearly gained by it")
 
 
 def _harmless(kept: Sequence[Kept]) -> list[Kept]:
@@ -140,17 +147,16 @@ def _at(change: Change) -> str:
 
 def _loss(lost: Kept) -> str:
     at = "" if isinstance(lost.change.value, bool) else f" at {_at(lost.change)}"
-    like = "defective" if lost.mistaken.is_good else "like another kind"
-    return f"it takes the label away{at}: {lost.mistaken.in_words}, come to look {like}"
+    return f"it takes the label away{at}: {lost.mistaken.in_words}"
 
 
 def _shown(covered: Covered) -> str:
     shown = covered.shown
     assert shown is not None
-    basis = f"({shown.pairs:,} pairs of photos of {shown.parts} parts)"
+    basis = f"({shown.pairs:,} pairs of photos, {shown.parts} parts)"
     if isinstance(covered.change.value, bool):
         return f"{shown.typical:.0%} of the photos of one part are mirrored like this {basis}"
-    return f"photos of one part really differ by it, half of them by more than {_typical(covered)} {basis}"
+    return f"{shown.among} really differ by it, half of them by more than {_typical(covered)} {basis}"
 
 
 def _typical(covered: Covered) -> str:

@@ -16,7 +16,7 @@ from gonogo.types import Rate
 
 def listed(words: Sequence[str]) -> str:
     """Return "a, b and c"."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def headline(advice: Sequence[Advice], ranking: Comparison) -> str:
@@ -32,11 +32,14 @@ def headline(advice: Sequence[Advice], ranking: Comparison) -> str:
 def worth(ranking: Comparison) -> str:
     """Say how the advice did beside none and beside all at maximum."""
     value = {row.name: row.figures[AUC].value or 0.0 for row in ranking.standings}
-    figures = f"ROC AUC {value[RECIPE]:.3f}, with none {value[PLAIN.name]:.3f}, all at maximum {value[MAXIMUM]:.3f}"
-    best = "" if ranking.best == RECIPE else "; these parts are too few to tell them apart for certain"
-    if ranking.best not in (None, RECIPE):
-        best = f"; '{ranking.best}' is clearly better than both others"
-    return f"On parts never seen: {figures}{best}."
+    said = {RECIPE: "trained by this", PLAIN.name: "with none", MAXIMUM: "with all at maximum"}
+    figures = ", ".join(f"{text} {value[name]:.3f}" for name, text in said.items() if name in value)
+    if ranking.best is None:
+        tied = listed([said[name] for name in said if name in ranking.tied])
+        more = f"; these parts and trainings are too few to tell {tied} apart for certain"
+    else:
+        more = f"; {said[ranking.best]} is best for certain"
+    return f"ROC AUC on parts never seen: {figures}{more}."
 
 
 def recipe_text(advice: Sequence[Advice]) -> str:

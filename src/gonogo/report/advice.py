@@ -74,7 +74,7 @@ def write_advice_page(path: Path, found: Advised, made: datetime | None = None) 
     if found.reduced is not None:
         labels += [(row.change.label, row.difference, row.is_lost) for row in found.reduced.rows]
     helped = [
-        (own.helped.change.label, own.helped.difference, own.helped.difference.sign < 0)
+        (own.helped.change.label, own.helped.difference, own.helped.sign < 0)
         for own in found.advice
         if own.helped is not None
     ]
@@ -95,7 +95,8 @@ def write_advice_page(path: Path, found: Advised, made: datetime | None = None) 
 def _facts(found: Advised) -> list[tuple[str, str]]:
     rates = {row.name: row.figures[AUC] for row in found.ranking.standings}
     names = ((RECIPE, "trained by the advice"), (PLAIN.name, "with no augmentation"), (MAXIMUM, "with all at maximum"))
-    return [(f"{rates[name].value:.3f}", f"{text}, ROC AUC {interval(rates[name])}") for name, text in names]
+    there = [(rates[name], text) for name, text in names if name in rates]
+    return [(f"{rate.value:.3f}", f"{text}, ROC AUC {interval(rate)}") for rate, text in there]
 
 
 def _block(own: Advice, photo: UInt8Array) -> Block:
@@ -103,17 +104,23 @@ def _block(own: Advice, photo: UInt8Array) -> Block:
     shots += [Shot(_picture(_most_changed(photo, row.change)), value_of(row.change)) for row in own.kept]
     label = own.kept[-1]
     facts = [
-        ("judge's AUC at the strongest", f"{label.auc.value:.3f} ({label.difference.value:+.3f})"),
-        ("look defective" if label.mistaken.is_good else "taken for another", label.mistaken.in_words),
-        ("nearest to new parts", f"{100 * own.covered[-1].share:.0f} % ({_range(own)})"),
-        ("trained with it, AUC", difference(own.helped)),
+        (
+            "label at the strongest",
+            f"{label.mistaken.in_words}; the judge's AUC changes by {label.difference.value:+.3f}",
+        ),
+        ("like new parts", f"{_share(own)} of photos of unseen parts lie nearest to a changed one"),
+        (_trained_with(own), difference(own.helped)),
     ]
     return Block(own, SHADES[own.answer], tuple(shots), tuple(facts))
 
 
-def _range(own: Advice) -> str:
+def _share(own: Advice) -> str:
     last = own.covered[-1]
-    return f"{100 * last.low:.0f} to {100 * last.high:.0f}"
+    return f"{100 * last.share:.0f} % ({100 * last.low:.0f} to {100 * last.high:.0f})"
+
+
+def _trained_with(own: Advice) -> str:
+    return "not trained with it" if own.helped is None else f"trained with {own.helped.change.label} alone, AUC"
 
 
 def _example(found: Advised) -> UInt8Array:
