@@ -47,6 +47,7 @@ class Loader:
         geometry: for mean and std.
         device: where the batches go.
         parts: (M,) part numbers; every photo is a part of its own unless given.
+        told: (M,) what `train_batches` yields of each photo; its label unless given.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class Loader:
         geometry: Geometry,
         device: torch.device,
         parts: Int64Array | None = None,
+        told: Int64Array | None = None,
     ) -> None:
         self.pixels, self.rows = pixels, rows
         self.labels = torch.from_numpy(labels)
         self.parts = torch.from_numpy(np.arange(len(rows)) if parts is None else parts)
+        self.told = self.labels if told is None else torch.from_numpy(told)
         self.mean = torch.tensor(geometry.mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(geometry.std, device=device).view(1, -1, 1, 1)
         self.device = device
@@ -97,7 +100,7 @@ class Loader:
         """Yield the photos that the recipe draws, shuffled and augmented; the same epoch of the same seed always alike.
 
         Yields:
-            (B, C, h, w) float32 normalised photos, of the epoch's size, and (B,) int64 labels.
+            (B, C, h, w) float32 normalised photos, of the epoch's size, and (B,) int64 of what is told of them.
         """
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
         order = draw(units_of(self.labels, self.parts, recipe), recipe, generator)
@@ -105,7 +108,7 @@ class Loader:
         for chosen in torch.split(order, recipe.batch_size):
             # Reduced last, so that every limit of the augmentation keeps its unit.
             levels = resize(augment(self._levels(chosen.numpy()), recipe, generator), size)
-            yield self._normalise(levels), self.labels[chosen].to(self.device)
+            yield self._normalise(levels), self.told[chosen].to(self.device)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every photo once, in order and as it is."""
