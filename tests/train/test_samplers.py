@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 
+from gonogo.data.manifest import Manifest, Sample
+from gonogo.data.task import Task
 from gonogo.errors import ConfigError
+from gonogo.models.architecture import make_spec
 from gonogo.train.imbalance import REMEDIES
+from gonogo.train.loader import Loader
+from gonogo.train.loop import Step, Trainer
+from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.samplers import Units, draw, units_of
+from gonogo.train.train import learn
+from tests.helpers import UNCHANGED, grey_geometry, noise
 
 # Two good parts of 50 and 2 photos; four defective ones of 4, 1, 1 and 2. The part 5 has photos of both classes.
 PARTS = torch.tensor([0] * 50 + [1] * 2 + [2] * 4 + [3, 4, 5, 5, 5])
@@ -78,3 +89,30 @@ def test_what_cannot_be_sampled_is_refused():
         resolve_recipe({"sample": "part"})
     with pytest.raises(ConfigError, match="photos_per_epoch is -1, expected 0 or more"):
         Recipe(photos_per_epoch=-1)
+
+
+def test_a_training_knows_the_parts_of_its_photos(tmp_path, monkeypatch):
+    samples = tuple(Sample(f"{n}.png", "ab"[n >= 6], "train" if n < 9 else "val", f"part {n // 3}") for n in range(12))
+    prepared = Prepared(
+        Manifest(Path(), samples, ("a", "b")),
+        Task(("a", "b"), "a"),
+        grey_geometry(16, 16),
+        np.stack([noise(16, 16, seed=n) for n in range(12)]),
+        (),
+        {},
+    )
+    seen: list[Loader] = []
+
+    class Watched(Trainer):
+        def __init__(self, network, recipe, train, *others) -> None:
+            seen.append(train)
+            super().__init__(network, recipe, train, *others)
+
+    monkeypatch.setattr("gonogo.train.train.Trainer", Watched)
+    steps: list[Step] = []
+    recipe = replace(UNCHANGED, epochs=1, batch_size=4, sample="parts", photos_per_epoch=10)
+    network, fabric = make_spec("taper", 2, 1, {}).build(), Fabric(accelerator="cpu", devices=1)
+    learn(network, prepared, recipe, fabric, tmp_path / "checkpoint.safetensors", report=steps.append)
+    assert seen[0].parts.unique(return_counts=True)[1].tolist() == [3, 3, 3]
+    assert {step.photos_per_epoch for step in steps} == {10}
+    assert steps[-1].photos == 10
