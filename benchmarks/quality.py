@@ -299,7 +299,7 @@ BARS: dict[str, Callable[[int, Path], bool]] = {
 def main() -> None:
     """Print every bar asked for, all of them unless named."""
     parser = argparse.ArgumentParser(description="Quality for the parameters.")
-    parser.add_argument("bars", nargs="*", choices=[[], *BARS], help="all unless named")
+    parser.add_argument("bars", nargs="*", metavar="bar", help=f"of {', '.join(BARS)}; all unless named")
     parser.add_argument("--rounds", type=int, default=3, help="shuffles, each with its own seed")
     parser.add_argument("--answers", type=Path, help="keeps what was trained")
     asked = parser.parse_args()

@@ -28,7 +28,8 @@ from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe
 from gonogo.types import Float32Array, Int64Array
 
-AXES = 64
+# More than the pupil can hold crowd out what tells defects (`docs/experiments.md`).
+AXES = 8
 # Next to a cross-entropy of about 1 at the start, a mean square of 1 before anything is learnt.
 WEIGHT = 1.0
 STILL = 1e-6
