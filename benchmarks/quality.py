@@ -159,7 +159,7 @@ def mean_of(ground: Ground, rival: Rival, answers: Float32Array) -> float:
     return float(scores(prepared, folds, answers).mean())
 
 
-# Lamp and camera stood still over these parts; more change of light than this hides what tells them apart.
+# Picked on the first shuffle of the castings, which flatters that one (`docs/experiments.md`).
 LIGHT = {"brightness_levels": 5.0, "contrast_percent": 5.0, "scale_percent": 5.0}
 EVENLY = {"sample": "parts", "imbalance": "oversample", "photos_per_epoch": 1000}
 CASTINGS = LIGHT | EVENLY | {"epochs": 15}

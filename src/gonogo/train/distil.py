@@ -28,7 +28,7 @@ from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe
 from gonogo.types import Float32Array, Int64Array
 
-# More than the pupil can hold crowd out what tells defects (`docs/experiments.md`).
+# The best of three tries on one fold, by one photo: whether teaching helps at all is open (`docs/experiments.md`).
 AXES = 8
 # Next to a cross-entropy of about 1 at the start, a mean square of 1 before anything is learnt.
 WEIGHT = 1.0
