@@ -72,6 +72,15 @@ def test_the_default_network_s_multiply_adds_by_hand():
     )
 
 
+def test_the_fine_network_s_counts_by_hand():
+    # 150 -> stride 2 -> 75 -> 38 -> 19 -> 19; convolutions without bias, BatchNorms of two numbers a channel
+    weights = 25 * 12 + 9 * 12 * 16 + 9 * 16 * 16 + 9 * 16 * 8
+    assert count_parameters(build("taper-fine", 1))[0] == weights + 2 * (12 + 16 + 16 + 8) + 16 * 2 + 2
+    assert count_macs(build("taper-fine", 1), 1, (150, 150)) == (
+        75 * 75 * 12 * 25 + 38 * 38 * 16 * 108 + 19 * 19 * (16 * 144 + 8 * 144) + 16 * 2
+    )
+
+
 def test_the_study_s_multiply_adds_by_hand():
     # 300 - 2 = 298, /2 = 149, -2 = 147, /2 = 73, -2 = 71, /2 = 35, -2 = 33, -2 = 31
     by_hand = 298**2 * 16 * 27 + 147**2 * 16 * 144 + 71**2 * 8 * 144 + 33**2 * 8 * 72 + 31**2 * 8 * 72 + 8 * 64 + 64
@@ -210,7 +219,7 @@ def test_an_interval_from_the_tables():
 
 
 def test_the_registry_names_its_networks():
-    assert {"taper", "taper-wide", "taper-study"} <= set(ARCHITECTURES)
+    assert {"taper", "taper-wide", "taper-fine", "taper-study"} <= set(ARCHITECTURES)
     study = ARCHITECTURES.get("taper-study")
     assert "2205.07118" in study.source
     assert study.recipe["epochs"] == 20

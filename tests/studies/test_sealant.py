@@ -34,7 +34,9 @@ def test_published_figures_are_those_of_the_study():
 
 def test_costs_are_counted_and_timed(tmp_path: Path):
     geometry = Geometry(160, 120, mean=(127.5,), std=(64.0,))
-    found = costs(by_name(CUT_4, SCRATCH), Task(("bad", "ok"), "ok"), geometry, tmp_path, repeats=3)
+    found = costs(
+        [(contender, geometry) for contender in by_name(CUT_4, SCRATCH)], Task(("bad", "ok"), "ok"), tmp_path, repeats=3
+    )
     assert found[CUT_4].params_trainable == 194
     assert found[SCRATCH].params == found[SCRATCH].params_trainable == 5_910
     assert found[CUT_4].macs > 3 * found[SCRATCH].macs

@@ -72,6 +72,21 @@ def test_the_order_follows_seed_and_epoch_alone():
     assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (0, 1)}) == 4
 
 
+def test_parts_come_up_evenly_where_the_recipe_says_so():
+    rows = np.arange(20)
+    parts = np.minimum(rows, 3)  # three parts of one photo, one of seventeen
+    own = Loader(numbered(20), rows, rows, grey_geometry(8, 8), CPU, parts)
+    recipe = replace(PLAIN, sample="parts", photos_per_epoch=40)
+    labels = torch.cat([y for _, y in own.train_batches(recipe, 0)])
+    assert torch.bincount(labels, minlength=20).tolist() == [2] * 20  # a part of seventeen classes is one of each
+    of_one_class = Loader(numbered(20), rows, np.zeros(20, dtype=np.int64), grey_geometry(8, 8), CPU, parts)
+    levels = torch.cat([x[:, 0, 0, 0] for x, _ in of_one_class.train_batches(recipe, 0)]) * 64 + 127.5
+    assert torch.bincount(levels.round().long().clamp_max(3)).tolist() == [10] * 4
+    assert of_one_class.photos_per_epoch(recipe) == 40
+    assert of_one_class.class_counts(2, recipe).tolist() == [4, 0]
+    assert of_one_class.class_counts(2, PLAIN).tolist() == [20, 0]
+
+
 def test_validation_comes_in_order_and_unchanged():
     batches = list(loader(9, np.arange(9)).batches(4))
     assert torch.cat([labels for _, labels in batches]).tolist() == [n * 10 for n in range(9)]

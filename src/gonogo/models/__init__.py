@@ -10,6 +10,7 @@ ARCHITECTURES: Registry[Architecture] = Registry(
     {
         "taper": "gonogo.models.tapering:TAPER",
         "taper-wide": "gonogo.models.tapering:TAPER_WIDE",
+        "taper-fine": "gonogo.models.tapering:TAPER_FINE",
         "taper-study": "gonogo.models.tapering:TAPER_STUDY",
         "stump": "gonogo.models.stump:STUMP",
         "sheet-140k": "gonogo.models.sheet:SHEET_140K",

@@ -121,19 +121,23 @@ class PoolingHead(Head):
             raise UsageError(f"one logit serves two classes, found {num_classes}; set one_logit=false")
         self.channels, self.num_classes = channels, num_classes
         self.pool, self.one_logit = pool, one_logit
-        pooled = channels * (2 if pool == "avgmax" else 1)
+        self.pooled_width = channels * (2 if pool == "avgmax" else 1)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(pooled, hidden) if hidden else None
-        self.classifier = nn.Linear(hidden or pooled, 1 if one_logit else num_classes)
+        self.hidden = nn.Linear(self.pooled_width, hidden) if hidden else None
+        self.classifier = nn.Linear(hidden or self.pooled_width, 1 if one_logit else num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Pool (N, C, h, w) features and classify: (N, K) logits."""
+        return self.classify(self.pooled(features))
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """Pool (N, C, h, w) features over the photo: (N, P), what `classify` takes."""
         pooled = []
         if self.pool in ("avg", "avgmax"):
             pooled.append(features.mean((2, 3)))
         if self.pool in ("max", "avgmax"):
             pooled.append(features.amax((2, 3)))
-        return self._classify(torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0])
+        return torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0]
 
     def maps(self, features: Tensor) -> Tensor:
         """Answer for each place: (N, K, h, w) logits.
@@ -147,9 +151,10 @@ class PoolingHead(Head):
         if self.pool == "avgmax":
             average = features.mean((2, 3))[:, None, None].expand_as(places)
             places = torch.cat([average, places], -1)
-        return self._classify(places).permute(0, 3, 1, 2)
+        return self.classify(places).permute(0, 3, 1, 2)
 
-    def _classify(self, values: Tensor) -> Tensor:
+    def classify(self, values: Tensor) -> Tensor:
+        """Turn (..., P) pooled features into (..., K) logits."""
         values = self.dropout(values)
         if self.hidden is not None:
             values = torch.relu(self.hidden(values))

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from gonogo.data.geometry import Geometry
 from gonogo.train.augment import augment
-from gonogo.train.imbalance import REMEDIES
 from gonogo.train.progressive import epoch_size, resize
 from gonogo.train.recipe import Recipe
+from gonogo.train.samplers import draw, units_of
 from gonogo.types import Int64Array, UInt8Array
 
 
@@ -46,13 +46,24 @@ class Loader:
         labels: (M,) class numbers.
         geometry: for mean and std.
         device: where the batches go.
+        parts: (M,) part numbers; every photo is a part of its own unless given.
+        told: (M,) what `train_batches` yields of each photo; its label unless given.
     """
 
     def __init__(
-        self, pixels: UInt8Array, rows: Int64Array, labels: Int64Array, geometry: Geometry, device: torch.device
+        self,
+        pixels: UInt8Array,
+        rows: Int64Array,
+        labels: Int64Array,
+        geometry: Geometry,
+        device: torch.device,
+        parts: Int64Array | None = None,
+        told: Int64Array | None = None,
     ) -> None:
         self.pixels, self.rows = pixels, rows
         self.labels = torch.from_numpy(labels)
+        self.parts = torch.from_numpy(np.arange(len(rows)) if parts is None else parts)
+        self.told = self.labels if told is None else torch.from_numpy(told)
         self.mean = torch.tensor(geometry.mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(geometry.std, device=device).view(1, -1, 1, 1)
         self.device = device
@@ -68,11 +79,12 @@ class Loader:
 
     def photos_per_epoch(self, recipe: Recipe) -> int:
         """Return how many photos `train_batches` yields in each epoch."""
-        return len(REMEDIES.get(recipe.imbalance).order(self.labels, torch.Generator()))
+        return len(draw(units_of(self.labels, self.parts, recipe), recipe, torch.Generator()))
 
-    def class_counts(self, num_classes: int) -> Tensor:
-        """Return (K,) float32, the photos of each class."""
-        return torch.bincount(self.labels, minlength=num_classes).float()
+    def class_counts(self, num_classes: int, recipe: Recipe) -> Tensor:
+        """Return (K,) float32, the photos of each class, or its parts where the recipe draws these."""
+        units = units_of(self.labels, self.parts, recipe)
+        return torch.bincount(units.labels, minlength=num_classes).float()
 
     def _levels(self, chosen: Int64Array) -> Tensor:
         photos = torch.from_numpy(self.pixels[self.rows[chosen]]).to(self.device)
@@ -88,15 +100,15 @@ class Loader:
         """Yield the photos that the recipe draws, shuffled and augmented; the same epoch of the same seed always alike.
 
         Yields:
-            (B, C, h, w) float32 normalised photos, of the epoch's size, and (B,) int64 labels.
+            (B, C, h, w) float32 normalised photos, of the epoch's size, and (B,) int64 of what is told of them.
         """
         generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
-        order = REMEDIES.get(recipe.imbalance).order(self.labels, generator)
+        order = draw(units_of(self.labels, self.parts, recipe), recipe, generator)
         size = epoch_size(self.size, recipe, epoch)
         for chosen in torch.split(order, recipe.batch_size):
             # Reduced last, so that every limit of the augmentation keeps its unit.
             levels = resize(augment(self._levels(chosen.numpy()), recipe, generator), size)
-            yield self._normalise(levels), self.labels[chosen].to(self.device)
+            yield self._normalise(levels), self.told[chosen].to(self.device)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every photo once, in order and as it is."""

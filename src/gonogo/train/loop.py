@@ -155,7 +155,8 @@ class Trainer:
             logits = wrapped(photos if mixed is None else mixed.inputs)
             targets = labels if mixed is None else mixed.targets(labels, logits.shape[1])
             if self.loss is None:
-                self.loss = REMEDIES.get(recipe.imbalance).loss(self.train.class_counts(logits.shape[1]), recipe)
+                counts = self.train.class_counts(logits.shape[1], recipe)
+                self.loss = REMEDIES.get(recipe.imbalance).loss(counts, recipe)
             loss = self.loss(logits, targets)
             optimizer.zero_grad(set_to_none=True)
             self.fabric.backward(loss)

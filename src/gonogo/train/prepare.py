@@ -124,6 +124,11 @@ class Prepared:
             state = state | {"pixels": np.load(pixels, mmap_mode="r", allow_pickle=False)}
         self.__dict__.update(state)
 
+    @property
+    def parts(self) -> Int64Array:
+        """(N,) part numbers; photos of which nobody and nothing tells the part are one each."""
+        return np.array(linked_groups(self.manifest), dtype=np.int64)
+
     def rows(self, split: str) -> Int64Array:
         """Return (M,) the places of a split's photos in `manifest` and `pixels`."""
         return np.array([i for i, s in enumerate(self.manifest.samples) if s.split == split], dtype=np.int64)

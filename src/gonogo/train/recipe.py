@@ -11,7 +11,16 @@ from gonogo.errors import ConfigError, did_you_mean
 from gonogo.train.imbalance import REMEDIES
 
 # Lowest values of whole numbers, and the lowest and highest of the others.
-AT_LEAST = {"epochs": 1, "batch_size": 2, "patience": 0, "threads": 1, "seed": 0, "warmup_epochs": 0, "step_epochs": 1}
+AT_LEAST = {
+    "epochs": 1,
+    "batch_size": 2,
+    "photos_per_epoch": 0,
+    "patience": 0,
+    "threads": 1,
+    "seed": 0,
+    "warmup_epochs": 0,
+    "step_epochs": 1,
+}
 RANGES = {
     "lr": (1e-8, 10.0),
     "weight_decay": (0.0, 1.0),
@@ -45,6 +54,10 @@ class Recipe:
     Attributes:
         epochs: passes over the training photos.
         batch_size: photos a step.
+        sample: what each epoch shows evenly: "photos", or "parts" however many photos each has; of a part that comes
+            up, any photo. With a remedy for imbalance, the parts of a class count as its photos otherwise do.
+        photos_per_epoch: photos of an epoch; 0 for as many as there are (as the remedy for imbalance makes of them,
+            where photos are drawn).
 
         optimizer: "adamw", "adam", "sgd" or "muon" (hidden layers by Muon, the others by AdamW).
         lr: learning rate; the highest one of a schedule.
@@ -96,6 +109,8 @@ class Recipe:
 
     epochs: int = 30
     batch_size: int = 32
+    sample: Literal["photos", "parts"] = "photos"
+    photos_per_epoch: int = 0
     optimizer: Literal["adamw", "adam", "sgd", "muon"] = "adamw"
     lr: float = 5e-3
     weight_decay: float = 0.01

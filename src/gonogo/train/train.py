@@ -371,7 +371,8 @@ def answers(network: Network, prepared: Prepared, split: str, fabric: Fabric) ->
 
 def _loader(prepared: Prepared, split: str, fabric: Fabric) -> Loader:
     rows = prepared.rows(split)
-    return Loader(prepared.pixels, rows, prepared.manifest.labels[rows], prepared.geometry, fabric.device)
+    labels, parts = prepared.manifest.labels[rows], prepared.parts[rows]
+    return Loader(prepared.pixels, rows, labels, prepared.geometry, fabric.device, parts)
 
 
 def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:

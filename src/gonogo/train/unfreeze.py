@@ -111,6 +111,7 @@ def _held_out(
     """
     assert isinstance(network.head, StatisticsHead)
     rows, labels = prepared.rows("train"), examples.labels
+    parts = prepared.parts[rows]
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     logits = np.zeros((len(labels), network.head.classifier.out_features))
     for number in np.unique(fold):
@@ -119,7 +120,7 @@ def _held_out(
         network.load_state_dict(start)
         set_head(network, fit_head(seen, best_strength(choose_strength(seen, recipe.seed))))
         learn, held = (
-            Loader(prepared.pixels, rows[mask], labels[mask], prepared.geometry, fabric.device)
+            Loader(prepared.pixels, rows[mask], labels[mask], prepared.geometry, fabric.device, parts[mask])
             for mask in (inside, ~inside)
         )
         if not is_frozen(network):

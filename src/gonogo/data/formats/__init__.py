@@ -54,6 +54,7 @@ class Format:
         write: manifest and a new folder or file.
         splits: the splits it can name, empty for a set that is not split; others are refused when writing.
         size: width and height of the only photos it can hold; None for any.
+        classes: the only ones it can hold; empty for any.
         has_boxes: its labels come from boxes, so that it obeys the options itself.
         linked_folders: links to folders of photos elsewhere are followed, as whoever arranged them meant.
     """
@@ -63,6 +64,7 @@ class Format:
     write: Callable[[Manifest, Path], None]
     splits: tuple[str, ...] = ("", *SPLITS)
     size: tuple[int, int] | None = None
+    classes: tuple[str, ...] = ()
     has_boxes: bool = False
     linked_folders: bool = False
 

@@ -78,4 +78,4 @@ def write(manifest: Manifest, path: Path) -> None:
         (folder / BOXES[0]).mkdir()
 
 
-FORMAT = Format(sniff, read, write, splits=("",))
+FORMAT = Format(sniff, read, write, splits=("",), classes=CLASSES)
