@@ -41,7 +41,7 @@ SMALL: dict[str, dict[str, object]] = {
     "resnet47-v2": {"blocks": 1},
     "resnet65-v2": {"blocks": 1},
     "vit-study": {"layers": 2, "hidden": (64, 32)},
-    "nasnet-mobile": {"filters": 4, "cells": 1, "stem": 8},
+    "nasnet-mobile": {"filters": 8, "cells": 1, "stem": 8},
     "vgg16-bn": {"pattern": "c8 P c8 c16 P c16", "hidden": 12},
     "densenet40": {"depth": 10, "growth": 4},
 }
@@ -49,8 +49,8 @@ SMALL: dict[str, dict[str, object]] = {
 SHEETS = {arch for arch in ARCHITECTURES if arch.startswith("sheet-")}
 RESNETS = {arch for arch in ARCHITECTURES if arch.startswith("resnet")}
 SIBLINGS = SHEETS - {"sheet-590k-dw"} | RESNETS - {"resnet20", "resnet20-v2"}
-# Whose many branches take the exporter long.
-LONG_TO_EXPORT = {*SIBLINGS, "nasnet-mobile"}
+# Whose many layers or branches take the exporter long; a backbone of timm is exported in tests/train/test_timm.py.
+LONG_TO_EXPORT = {*SIBLINGS, "nasnet-mobile", "vit-study", "densenet40", "vgg16-bn", "resnet20-v2", "timm"}
 QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES]
 EXPORTED = [pytest.param(arch, marks=pytest.mark.slow) if arch in LONG_TO_EXPORT else arch for arch in ARCHITECTURES]
 # The others put in layers that some architecture has as well.

@@ -7,18 +7,17 @@ import torch
 from torch.nn import functional as F
 
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import make_spec
 from gonogo.train.averaging import Averaging, estimate_norms
 from gonogo.train.mixing import mix
 from gonogo.train.recipe import Recipe
 from gonogo.train.schedule import make_optimizer
+from tests.contracts.test_contracts import COLOURS, colour_of, network_of
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_muon_averages_and_mixed_photos_work_with_every_architecture(arch: str):
-    channels = 3 if (ARCHITECTURES.get(arch).colour or "grey") == "rgb" else 1
-    torch.manual_seed(0)
-    network = make_spec(arch, 2, channels, {}).build().to(memory_format=torch.channels_last).train()
+    network = network_of(arch).to(memory_format=torch.channels_last).train()
+    channels = COLOURS[colour_of(arch)]
     photos, labels = torch.randn(4, channels, *(network.fixed_size or (64, 64))), torch.tensor([0, 1, 1, 0])
     recipe = Recipe(optimizer="muon", averaging="ema", mixup_alpha=0.4, cutmix_alpha=0.4, lr=1e-3)
     optimizer, averaging = make_optimizer(network, recipe), Averaging(network, recipe)

@@ -73,6 +73,7 @@ def test_most_flipped_labels_of_small_defects_are_named(faults: Faults, document
     assert len(paths(document, "labels")) <= 25
 
 
+@pytest.mark.slow
 def test_flipped_labels_of_steel_are_all_named(real_data: Path, tmp_path: Path):
     steel = real_data / "neu-voc" / "JPEGImages"
     names = sorted(path.name for path in steel.glob("*.jpg"))

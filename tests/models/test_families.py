@@ -51,6 +51,7 @@ def test_the_sheet_networks_have_the_study_s_order_and_its_dilation():
         ("densenet40", {"depth": 41}, "depth of 7, 10, 13"),
         ("resnet20", {"blocks": 0}, "blocks=0"),
         ("nasnet-mobile", {"filters": 6}, "filters=6"),
+        ("nasnet-mobile", {"filters": 4}, "expected filters 8"),
         ("vit-study", {"size": 30}, "size=30, expected a multiple of patch=4"),
         ("vgg16-bn", {"hidden": -1}, "hidden starts at 0"),
     ],
@@ -76,7 +77,7 @@ def test_nasnet_halves_a_map_of_any_size_from_its_first_pixel():
 
 @pytest.mark.parametrize(("size", "grid"), [((224, 224), (7, 7)), ((331, 97), (11, 3)), ((64, 65), (2, 2))])
 def test_nasnet_takes_any_size(size: tuple[int, int], grid: tuple[int, int]):
-    network = build("nasnet-mobile", filters=4, cells=1, stem=4)
+    network = build("nasnet-mobile", filters=8, cells=1, stem=4)
     with torch.no_grad():
         assert network.body(torch.zeros(1, 3, *size)).shape == (1, 6 * 16, *grid)
 

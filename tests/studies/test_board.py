@@ -143,6 +143,7 @@ def test_latency_stands_by_batch_and_by_test_size(studied: tuple[Path, dict[str,
     assert latency["seconds_by_photos"]["400"] > latency["seconds_by_photos"]["100"] > 0
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(
     studied: tuple[Path, dict[str, Any], list[str]], castings_twice: Path, tmp_path: Path
 ):

@@ -189,6 +189,7 @@ def test_a_promise_leaves_the_validation_parts_out_of_the_choice(synthetic: Path
     assert parts[0] == parts[1] + len(set(manifest.select("val").groups))
 
 
+@pytest.mark.slow
 def test_kinds_are_chosen_by_accuracy_at_a_given_size(weights: Path, tmp_path: Path):
     data = write_kinds(tmp_path / "photos", 12)
     planned = plan(request(data, tmp_path / "run", weights, {"cut": "auto"}, options=DataOptions(size=(32,))))
@@ -208,6 +209,7 @@ def test_stages_are_unfrozen_as_long_as_the_parts_support_it(synthetic: Path, we
     assert run.config.model.options["unfrozen"] == taken
 
 
+@pytest.mark.slow
 def test_unfrozen_stages_learn_and_the_others_do_not(synthetic: Path, weights: Path, tmp_path: Path):
     small = DataOptions(size=(64,))
     options = {"cut": 3, "unfrozen": 1}

@@ -355,6 +355,7 @@ def _comment(number: int):
     return info
 
 
+@pytest.mark.slow
 def test_real_features_tell_defects_that_nobody_showed_them(good: Path, real_data: Path, tmp_path: Path):
     weights = next((real_data / "weights").glob("mobilenet_v2_*.pth"))
     options = {"cut": 12}

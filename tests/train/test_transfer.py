@@ -244,6 +244,7 @@ def few_castings(real_data: Path) -> Manifest:
     return join_groups(few, numbers=find_copies(photos).groups.tolist())
 
 
+@pytest.mark.slow
 def test_a_stump_tells_real_castings_apart_of_which_it_saw_no_copy(
     few_castings: Manifest, real_data: Path, tmp_path: Path
 ):

@@ -37,10 +37,12 @@ class NasNetOptions:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.filters < 4 or self.filters % 4 or self.cells < 1 or self.stem < 1 or not 0 <= self.dropout < 1:
+        # With 4 the first cells have one channel, for which PyTorch 2.13 writes beyond its memory in the backward pass of
+        # tensors with their channels innermost.
+        if self.filters < 8 or self.filters % 4 or self.cells < 1 or self.stem < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
                 f"found filters={self.filters}, cells={self.cells}, stem={self.stem} and dropout={self.dropout}, "
-                "expected filters 4, 8, 12, ..., one cell and channel or more, dropout 0 to below 1"
+                "expected filters 8, 12, 16, ..., one cell and channel or more, dropout 0 to below 1"
             )
 
 
