@@ -79,7 +79,7 @@ def test_nasnet_halves_a_map_of_any_size_from_its_first_pixel():
 def test_nasnet_takes_any_size(size: tuple[int, int], grid: tuple[int, int]):
     network = build("nasnet-mobile", filters=8, cells=1, stem=4)
     with torch.no_grad():
-        assert network.body(torch.zeros(1, 3, *size)).shape == (1, 6 * 16, *grid)
+        assert network.body(torch.zeros(1, 3, *size)).shape == (1, 6 * 32, *grid)
 
 
 def test_a_place_of_the_flattened_head_is_worth_what_the_logits_lose_without_it():

@@ -37,8 +37,8 @@ class NasNetOptions:
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
-        # With 4 the first cells have one channel, for which PyTorch 2.13 writes beyond its memory in the backward pass of
-        # tensors with their channels innermost.
+        # With 4 the first cells have one channel, for which the backward pass of PyTorch 2.13 writes beyond its memory
+        # where channels are innermost.
         if self.filters < 8 or self.filters % 4 or self.cells < 1 or self.stem < 1 or not 0 <= self.dropout < 1:
             raise UsageError(
                 f"found filters={self.filters}, cells={self.cells}, stem={self.stem} and dropout={self.dropout}, "
