@@ -13,7 +13,7 @@ from gonogo.config import read_toml
 from gonogo.errors import UsageError
 from gonogo.train.augment import AUGMENTATIONS
 from gonogo.train.recipe import resolve_recipe
-from tests.helpers import gonogo, one_error_line, write_plates
+from tests.helpers import gonogo, in_process, one_error_line, write_plates
 from tests.helpers_pages import POOR_CONTRAST, visit
 from tests.helpers_traps import leaning, write_trap
 
@@ -97,7 +97,7 @@ def test_one_class_alone_is_refused_in_one_line(tmp_path: Path):
     for path in (tmp_path / "photos" / "defect").iterdir():
         path.unlink()
     (tmp_path / "photos" / "defect").rmdir()
-    line = one_error_line(gonogo("advise", tmp_path / "photos", "-o", tmp_path / "out"))
+    line = one_error_line(in_process("advise", tmp_path / "photos", "-o", tmp_path / "out"))
     assert "only one class" in line
     assert not (tmp_path / "out").exists()
 
@@ -112,7 +112,9 @@ def test_one_class_alone_is_refused_in_one_line(tmp_path: Path):
 )
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path, options: tuple[str, str], said: str):
     write_plates(tmp_path / "photos", 6)
-    line = one_error_line(gonogo("advise", tmp_path / "photos", *options, "--no-find-copies", "-o", tmp_path / "out"))
+    line = one_error_line(
+        in_process("advise", tmp_path / "photos", *options, "--no-find-copies", "-o", tmp_path / "out")
+    )
     assert said in line
     assert not (tmp_path / "out").exists()
 
@@ -137,5 +139,5 @@ def test_a_folder_that_is_there_is_not_overwritten(tmp_path: Path):
     write_plates(tmp_path / "photos", 6)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    one_error_line(gonogo("advise", tmp_path / "photos", "-o", tmp_path / "out", "--force"))
+    one_error_line(in_process("advise", tmp_path / "photos", "-o", tmp_path / "out", "--force"))
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"

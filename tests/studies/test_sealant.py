@@ -75,6 +75,7 @@ def test_weights_are_found_by_what_they_fit(backbone: Path, tmp_path: Path):
         find_weights(CONTENDERS, [tmp_path / "gone"])
 
 
+@pytest.mark.slow
 def test_a_study_answers_and_leaves_page_table_and_document(backbone: Path, tmp_path: Path):
     write_castings(tmp_path / "set", parts=24, views=2, size=120, difficulty=0.0, seed=2)
     request = StudyRequest(

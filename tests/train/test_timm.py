@@ -32,7 +32,13 @@ def request(data: Path, folder: Path, backbone: str, **changes: object) -> Train
     return TrainRequest(data, folder / "run", "timm", {"backbone": backbone}, weights=weights, **changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("backbone", "size"), [("test_efficientnet", None), ("test_vit", (160, 160))])
+@pytest.mark.parametrize(
+    ("backbone", "size"),
+    [
+        ("test_efficientnet", None),
+        pytest.param("test_vit", (160, 160), marks=pytest.mark.slow),
+    ],
+)
 def test_photos_become_a_gauge_that_answers_alike(backbone: str, size: tuple | None, plates: Path, tmp_path: Path):
     run = train(request(plates, tmp_path, backbone, options=DataOptions(size=size)))
     # The head alone is trained: a weight for each channel and class, and a bias for each class.
