@@ -191,3 +191,18 @@ def test_the_page_shows_published_against_leak_free_first(
         assert seen.page.locator(".verdict").text_content() == found["verdict"]
         assert seen.page.locator("svg.places").count() == 2
         assert "show a part that is also trained on" in (seen.page.locator(".facts").text_content() or "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_first_look_at_real_castings(real_data: Path, tmp_path: Path):
+    """In two minutes on two free cores; published against leak-free for a stump that really learns."""
+    request = StudyRequest(real_data / "casting", tmp_path / "out", (real_data / "weights",), quick=True)
+    found = run_board(CASTING, request)
+    assert {row["model"] for row in found["rows"]} == {entry.name for entry in CASTING.entries if entry.quick}
+    leaky, honest = (of(found, "stump, cut 7", split)["ours"]["figures"] for split in ("published", "leak-free"))
+    assert leaky["accuracy"]["value"] > 0.99
+    assert honest["accuracy"]["value"] < 0.97
+    assert honest["accuracy"]["n"] == 78
+    assert any(note.startswith("a first look: 3 of 10 networks") for note in found["notes"])
+    assert "420 of 420" in (tmp_path / "out" / "study.html").read_text()

@@ -81,8 +81,6 @@ class Plan:
             return "cost alone: its accuracy needs its pretrained weights, --weights FILE"
         if entry.heavy and not self.request.full:
             return "cost alone: training it takes a GPU, --full"
-        if self.request.quick and not entry.quick:
-            return "cost alone in a first look"
         return ""
 
 
@@ -141,11 +139,15 @@ def run_board(
 def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Plan:
     _check(request)
     names = {contender.name for contender in chosen(board.contenders, request.only)}
-    entries = tuple(entry for entry in board.entries if entry.name in names)
+    first_look = request.quick and not request.only
+    entries = tuple(entry for entry in board.entries if entry.name in names and (entry.quick or not first_look))
     weights = find_weights(tuple(entry.contender for entry in entries), request.weights)
     options, notes = filled_in(request, progress)
     if request.quick:
-        notes.append(f"a first look: what learns from nothing learns for {board.quick_epochs} epochs, far too few")
+        notes.append(
+            f"a first look: {len(entries)} of {len(board.entries)} networks, and what learns from nothing learns for "
+            f"{board.quick_epochs} epochs, far too few"
+        )
     photos = read_photos(request.data, options, progress=progress)
     folds = request.folds or (QUICK_FOLDS if request.quick else board.folds)
     splits = TwoSplits.of(photos, options, folds, test=board.test)
