@@ -175,6 +175,9 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_written(castings_twi
     ):
         with pytest.raises(UsageError, match=line):
             run_board(BOARD, request)
+    small = replace(BOARD, entries=(replace(BOARD.entries[0], sees={"reduce": 5}),))
+    with pytest.raises(UsageError, match="20x20 pixels are too few for architecture 'taper-study'"):
+        run_board(small, ask())
     assert not (tmp_path / "out").exists()
 
 

@@ -151,7 +151,11 @@ def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Pla
     photos = read_photos(request.data, options, progress=progress)
     folds = request.folds or (QUICK_FOLDS if request.quick else board.folds)
     splits = TwoSplits.of(photos, options, folds, test=board.test)
-    return Plan(board, request, entries, weights, splits, tuple(notes))
+    plan = Plan(board, request, entries, weights, splits, tuple(notes))
+    with torch.device("meta"):
+        for entry in entries:  # photos that are too small for one are named before anything is written
+            entry.contender.build(photos.task, plan.geometry(entry))
+    return plan
 
 
 def _check(request: StudyRequest) -> None:
