@@ -99,5 +99,6 @@ def missing_train_extra(error: ImportError) -> Exception:
         "threadpoolctl",
         "yaml",
         "jinja2",
+        "torch_pruning",
     )
     return MissingExtraError(name, "train") if name in extras else error

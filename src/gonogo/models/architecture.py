@@ -119,12 +119,22 @@ class PoolingHead(Head):
         super().__init__()
         if one_logit and num_classes != 2:
             raise UsageError(f"one logit serves two classes, found {num_classes}; set one_logit=false")
-        self.channels, self.num_classes = channels, num_classes
+        self.num_classes = num_classes
         self.pool, self.one_logit = pool, one_logit
-        self.pooled_width = channels * (2 if pool == "avgmax" else 1)
+        pooled = channels * (2 if pool == "avgmax" else 1)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(self.pooled_width, hidden) if hidden else None
-        self.classifier = nn.Linear(hidden or self.pooled_width, 1 if one_logit else num_classes)
+        self.hidden = nn.Linear(pooled, hidden) if hidden else None
+        self.classifier = nn.Linear(hidden or pooled, 1 if one_logit else num_classes)
+
+    @property
+    def pooled_width(self) -> int:
+        """P, the length of what is pooled over a photo."""
+        return (self.hidden or self.classifier).in_features
+
+    @property
+    def channels(self) -> int:
+        """Of the features."""
+        return self.pooled_width // (2 if self.pool == "avgmax" else 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Pool (N, C, h, w) features and classify: (N, K) logits."""

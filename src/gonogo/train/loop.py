@@ -96,6 +96,9 @@ class Trainer:
         Raises:
             BarNotMetError: the loss is no longer a number.
         """
+        if not self.recipe.epochs:
+            self.progress.history = [self._as_it_came()]
+            return self.progress
         kept = Kept()
         if self.checkpoint.exists():
             kept, self.progress = load_checkpoint(self.checkpoint, self.network, self.optimizer)
@@ -116,6 +119,13 @@ class Trainer:
             self._tell(row["images_per_second"], self.photos, row)
         self.network.load_state_dict(self.best)
         return self.progress
+
+    def _as_it_came(self) -> dict[str, float]:
+        """Return what the network makes of the validation photos before anything is learnt."""
+        started = time.perf_counter()
+        val_loss, val_accuracy = self._validate(self.fabric.setup(self.network))
+        seconds = time.perf_counter() - started
+        return {"val_loss": val_loss, "val_accuracy": val_accuracy, "images_per_second": len(self.val) / seconds}
 
     def _stopped_early(self) -> bool:
         patience = self.recipe.patience

@@ -12,7 +12,7 @@ from gonogo.train.imbalance import REMEDIES
 
 # Lowest values of whole numbers, and the lowest and highest of the others.
 AT_LEAST = {
-    "epochs": 1,
+    "epochs": 0,
     "batch_size": 2,
     "photos_per_epoch": 0,
     "patience": 0,
@@ -52,7 +52,7 @@ class Recipe:
     """Training values; augmentations are in physical units and drawn anew for every photo and epoch.
 
     Attributes:
-        epochs: passes over the training photos.
+        epochs: passes over the training photos; 0 keeps weights that came whole, classifier and all.
         batch_size: photos a step.
         sample: what each epoch shows evenly: "photos", or "parts" however many photos each has; of a part that comes
             up, any photo. With a remedy for imbalance, the parts of a class count as its photos otherwise do.
@@ -162,7 +162,7 @@ class Recipe:
                 f"recipe: warmup_epochs is {self.warmup_epochs}, and one-cycle warms up by itself for 30 % of the "
                 "steps; leave warmup_epochs out, or give another schedule, such as cosine"
             )
-        if self.warmup_epochs >= self.epochs:
+        if self.warmup_epochs and self.warmup_epochs >= self.epochs:
             raise ConfigError(
                 f"recipe: warmup_epochs is {self.warmup_epochs}, expected fewer than the {self.epochs} epochs there are"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from gonogo.files import atomic_file, write_text
 from gonogo.models.architecture import ModelSpec, Network
 from gonogo.models.deployed import Deployed
 from gonogo.models.novelty import Novelty
+from gonogo.models.pruned import Pruning, replay, seal, unseal
 from gonogo.train.checkpoint import load_tensors, save_tensors
 from gonogo.train.prepare import DataOptions
 from gonogo.train.recipe import Recipe
@@ -51,6 +53,7 @@ class RunConfig:
         leaky: for test and val, the share of photos (a rate object) whose part also stands in another split; None
             where no part does.
         weights: the pretrained weights it started from: source and sha256; empty where it started from nothing.
+        made_from: the run that it was made from by pruning and the like, and how; empty where it was trained.
     """
 
     data: str
@@ -63,6 +66,7 @@ class RunConfig:
     decision: dict[str, Any] = field(default_factory=dict)
     leaky: dict[str, Any] | None = None
     weights: dict[str, str] = field(default_factory=dict)
+    made_from: dict[str, Any] = field(default_factory=dict)
 
     def to_tables(self) -> dict[str, Any]:
         """Return the tables of ``run.toml``."""
@@ -81,6 +85,7 @@ class RunConfig:
             "recipe": to_dict(self.recipe),
             "decision": self.decision,
             **({"weights": dict(self.weights)} if self.weights else {}),
+            **({"made_from": dict(self.made_from)} if self.made_from else {}),
         }
 
     @classmethod
@@ -107,6 +112,7 @@ class RunConfig:
                 decision=dict(tables.get("decision", {})),
                 leaky=leaky,
                 weights=dict(tables.get("weights", {})),
+                made_from=dict(tables.get("made_from", {})),
             )
         except KeyError as error:
             raise RunError(f"{where} lacks {error}; train again") from error
@@ -171,25 +177,45 @@ class Run:
         table = read_table(self.path / "manifest.csv", root=Path(self.metrics["data_root"]))
         return Manifest(table.root, table.samples, self.config.task.classes)
 
-    def write_config(self, config: RunConfig, manifest: Manifest) -> None:
-        """Write ``run.toml``, ``model.json`` and ``manifest.csv``."""
+    def write_config(self, config: RunConfig, manifest: Manifest, history: Sequence[Pruning] = ()) -> None:
+        """Write ``run.toml``, ``model.json`` with the history of prunings, and ``manifest.csv``."""
         self.path.mkdir(parents=True, exist_ok=True)
         # First the file that makes the folder a run: one that is killed here can be resumed or replaced.
         write_text(self.path / "run.toml", toml_text(config.to_tables()))
         manifest.write(self.path / "manifest.csv")
-        write_text(self.path / "model.json", json.dumps({**asdict(config.model), "history": []}, indent=2) + "\n")
+        self.write_history_of_prunings(config, history)
+
+    def write_history_of_prunings(self, config: RunConfig, history: Sequence[Pruning]) -> None:
+        """Write ``model.json``."""
+        model = {**asdict(config.model), "history": seal(history)}
+        write_text(self.path / "model.json", json.dumps(model, indent=2) + "\n")
+
+    @property
+    def history(self) -> tuple[Pruning, ...]:
+        """What was taken out of the network as it was built.
+
+        Raises:
+            RunError: ``model.json`` is missing, damaged, or was changed after it was written; says where.
+        """
+        path = self.path / "model.json"
+        try:
+            steps = json.loads(path.read_text(encoding="utf-8"))["history"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{path} cannot be read ({error!r}); train again") from error
+        return unseal(steps, str(path))
 
     def write_weights(self, weights: dict[str, Tensor]) -> None:
         """Write ``model.safetensors``."""
         save_tensors(self.path / "model.safetensors", weights)
 
     def load_network(self) -> Network:
-        """Build the network and load its weights, in evaluation mode.
+        """Build the network, replay its prunings and load its weights, in evaluation mode.
 
         Raises:
-            RunError: the weights are missing, damaged or of another network.
+            RunError: the weights or the history are missing, damaged or of another network.
         """
         network = self.config.model.build()
+        replay(network, self.history, str(self.path / "model.json"))
         path = self.path / "model.safetensors"
         tensors, _ = load_tensors(path)
         try:

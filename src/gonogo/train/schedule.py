@@ -75,7 +75,7 @@ class Schedule:
         self.warmup = recipe.warmup_epochs * steps_per_epoch
         self.follows_loss = recipe.schedule == "plateau"
         if recipe.schedule == "one-cycle":
-            total = recipe.epochs * steps_per_epoch
+            total = max(1, recipe.epochs) * steps_per_epoch
             # The momentum of Adam goes the other way, as Smith and Topin have it; the one that is given stays.
             cycle = recipe.optimizer in ("adam", "adamw")
             self.steps = OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=total, cycle_momentum=cycle)

@@ -29,7 +29,7 @@ from gonogo.train.automatic import Left, choose_options, without_automatic
 from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
-from gonogo.train.good_alone import check_request, fit_distance, with_axes
+from gonogo.train.good_alone import FittedDistance, check_request, fit_distance, with_axes
 from gonogo.train.listing import Listed, list_photos
 from gonogo.train.loader import Loader
 from gonogo.train.loop import Step, Trainer
@@ -130,7 +130,13 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     if isinstance(policy, MaxEscape):
         recipe = fixed_epoch(recipe, request.recipe, "--max-escape")
     weights = read_pretrained(request.arch, request.weights, options)
-    _check_folder(request)
+    if not recipe.epochs and (not weights.tensors or architecture.needs_weights):
+        raise UsageError(
+            "epochs=0 keeps a network as its weights file has it, classifier and all, found "
+            + ("a head that is to be fitted" if weights.tensors else "no --weights")
+            + "; give 1 epoch or more"
+        )
+    check_run_folder(request.out, resume=request.resume, force=request.force)
     torch.set_num_threads(recipe.threads)
     prepared = prepare(
         request.data,
@@ -238,7 +244,7 @@ def train(
     planned = plan(request, progress=progress, note=note)
     run = Run(request.out)
     if request.resume:
-        _check_same(run, planned.config)
+        check_same_config(run, planned.config)
         remove_leftovers(run.path)
         if run.is_finished:
             return run
@@ -268,19 +274,23 @@ def fixed_epoch(recipe: Recipe, given: Mapping[str, Any], what: str) -> Recipe:
     return replace(recipe, keep="last", patience=0)
 
 
-def _check_folder(request: TrainRequest) -> None:
-    out = request.out
-    if request.resume:
+def check_run_folder(out: Path, *, resume: bool, force: bool) -> None:
+    """See that a run can be written, found out now and not after an hour of training.
+
+    Raises:
+        UsageError: the folder is in the way, holds no run to resume, or cannot be written.
+    """
+    if resume:
         if not (out / "run.toml").is_file():
             raise UsageError(f"{out} holds no run to resume; leave --resume out")
     elif out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, expected a folder for the run; give another name")
     elif out.is_dir() and any(not _is_leftover(path.name) for path in out.iterdir()):
-        if not request.force:
+        if not force:
             raise UsageError(f"{out} exists; give another name, --resume to go on with it, or --force to replace it")
         if not (out / "run.toml").is_file():
             raise UsageError(f"{out} is not a run, so --force does not delete it; give another name")
-    check_writable(out)  # found out now, before an hour of training
+    check_writable(out)
 
 
 def _is_leftover(name: str) -> bool:
@@ -288,7 +298,7 @@ def _is_leftover(name: str) -> bool:
     return name.startswith(".") and name.endswith(".tmp")
 
 
-def _check_same(run: Run, config: RunConfig) -> None:
+def check_same_config(run: Run, config: RunConfig) -> None:
     """Refuse to go on with other data or settings than the run began with."""
     before, now = run.config.to_tables(), config.to_tables()
     for table, values in now.items():
@@ -357,7 +367,7 @@ def learn(
         fitted = fit_network(network, prepared, recipe.seed, fabric.device)
         if is_frozen(network):
             return fitted
-    train, val = (_loader(prepared, split, fabric) for split in ("train", "val"))
+    train, val = (loader(prepared, split, fabric) for split in ("train", "val"))
     return Trainer(network, recipe, train, val, fabric, checkpoint, report).fit()
 
 
@@ -365,11 +375,12 @@ def answers(network: Network, prepared: Prepared, split: str, fabric: Fabric) ->
     """Return (M, K) class probabilities of a split's photos; of a frozen network from the features remembered."""
     if is_frozen(network) and isinstance(network.head, StatisticsHead):
         return np.asarray(predict_examples(network, examples_of(network, prepared, split, fabric.device)).numpy())
-    batches = _loader(prepared, split, fabric).batches(batch_size(prepared.geometry.input_size))
+    batches = loader(prepared, split, fabric).batches(batch_size(prepared.geometry.input_size))
     return np.asarray(predict_probs(network, batches).numpy())
 
 
-def _loader(prepared: Prepared, split: str, fabric: Fabric) -> Loader:
+def loader(prepared: Prepared, split: str, fabric: Fabric) -> Loader:
+    """Return the photos of a split in batches, on the device."""
     rows = prepared.rows(split)
     labels, parts = prepared.manifest.labels[rows], prepared.parts[rows]
     return Loader(prepared.pixels, rows, labels, prepared.geometry, fabric.device, parts)
@@ -378,20 +389,38 @@ def _loader(prepared: Prepared, split: str, fabric: Fabric) -> Loader:
 def _fit(run: Run, planned: Plan, device: str, report: Callable[[Step], None] | None) -> None:
     config, prepared, network = planned.config, planned.prepared, planned.network
     fabric = Fabric(accelerator=device, devices=1, precision=config.recipe.precision)
-    known, novelty = None, None
+    known = None
     if prepared.good_alone:
         # The distance that decides would hold back as unknown what it calls a defect.
         progress, known = fit_distance(network, prepared, config.recipe.seed, fabric.device)
     else:
         progress = learn(network, prepared, config.recipe, fabric, run.checkpoint, bool(config.weights), report)
+    finish(run, planned, progress, fabric, known)
+
+
+def finish(
+    run: Run, planned: Plan, progress: Learning, fabric: Fabric, known: FittedDistance | None = None, **more: Any
+) -> None:
+    """Ask a trained network about the validation photos, fit what tells the unknown, and write everything down.
+
+    Args:
+        run: its configuration is written already.
+        planned: the training.
+        progress: its history.
+        fabric: device and precision.
+        known: what a distance from good parts rests on; None for other networks.
+        more: for ``metrics.json``.
+    """
+    config, prepared, network = planned.config, planned.prepared, planned.network
     run.write_history(progress.history)
     run.write_weights(copy_weights(network))
     pred_probs = answers(network, prepared, "val", fabric)
+    novelty = None
     if planned.reject_unknown and not prepared.good_alone:
         novelty = fit_novelty(network, prepared, config.recipe.seed, fabric.device)
     if novelty is not None:
         run.write_novelty(novelty.novelty)
     network.cpu()
     run.write_predictions(prepared.manifest.select("val"), pred_probs)
-    run.write_metrics(outcome(planned, progress, pred_probs, novelty, known))
+    run.write_metrics({**outcome(planned, progress, pred_probs, novelty, known), **more})
     run.checkpoint.unlink(missing_ok=True)

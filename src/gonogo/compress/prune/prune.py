@@ -1,0 +1,377 @@
+"""Pruning a run: a smaller network, taught by the one it comes from, timed against it and held against a gate."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from gonogo.compress.prune.cost import CostModel
+from gonogo.compress.prune.evidence import Evidence
+from gonogo.compress.prune.schedule import Limits, Scope
+from gonogo.compress.prune.surgeon import Surgeon, remove_blocks
+from gonogo.compress.prune.target import Target
+from gonogo.compress.prune.widths import fast_multiple
+from gonogo.compress.timing import Timed, time_networks
+from gonogo.config import to_dict
+from gonogo.errors import BarNotMetError, UsageError
+from gonogo.evaluate.options import policy_from
+from gonogo.evaluate.paired import paired_drop
+from gonogo.export.gauge import gauge_facts, spread
+from gonogo.export.parity import load_photos
+from gonogo.files import remove_leftovers, sha256
+from gonogo.models.architecture import Network
+from gonogo.models.deployed import Deployed
+from gonogo.models.pruned import Pruning, apply
+from gonogo.splitting import Progress
+from gonogo.train.averaging import estimate_norms
+from gonogo.train.loop import Step
+from gonogo.train.prepare import Prepared
+from gonogo.train.recipe import Recipe, resolve_recipe
+from gonogo.train.reopen import reopen
+from gonogo.train.run import Run, RunConfig
+from gonogo.train.teacher import Teaching, learn_from
+from gonogo.train.train import Plan, answers, check_run_folder, check_same_config, finish, loader
+from gonogo.types import UInt8Array
+
+# Training photos that criteria look at, and that BatchNorm is estimated on.
+JUDGED, ESTIMATED = 256, 4096
+TIMED_PHOTOS = 8
+# Faster by less than this is not told from the machine's noise, and not worth a network of its own.
+LEAST_SPEEDUP = 1.05
+# How a pruned network learns again: from where it is, and slowly.
+FINE_TUNING: Mapping[str, Any] = {
+    "epochs": 15,
+    "optimizer": "sgd",
+    "lr": 0.02,
+    "weight_decay": 5e-4,
+    "schedule": "cosine",
+    "warmup_epochs": 0,
+    "averaging": "none",
+    "keep": "last",
+    "patience": 0,
+}
+
+
+@dataclass(frozen=True)
+class PruneRequest:
+    """What to prune, and how far.
+
+    Attributes:
+        run: a finished run, which stays as it is.
+        out: the run to write.
+        target: what is left at most.
+        data: where the run's photos are now; None where they were.
+        criterion: a name from the registry.
+        max_drop: points that may be lost on validation.
+        blocks: residual blocks to take out before any channel.
+        steps: the target is reached in so many steps, with learning in between.
+        scope: whether channels compete with those of all layers or of their own.
+        streams: whether channels that several blocks add to may go.
+        multiple: widths are rounded up to it; None to measure what is fast here.
+        floor: share of its channels that every layer keeps.
+        recipe: changes to how it learns again.
+        teaching: how much it listens to the network that it comes from.
+        device: of Lightning Fabric.
+        resume: go on where `out` stopped.
+        force: replace `out`.
+    """
+
+    run: Path
+    out: Path
+    target: Target
+    data: Path | None = None
+    criterion: str = "l2"
+    max_drop: float = 0.5
+    blocks: int = 0
+    steps: int = 1
+    scope: Scope = "layer"
+    streams: bool = False
+    multiple: int | None = None
+    floor: float = 0.1
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    teaching: Teaching = field(default_factory=Teaching)
+    device: str = "cpu"
+    resume: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A run that is open for pruning.
+
+    Attributes:
+        run: the original.
+        network: its network, in evaluation.
+        prepared: its photos.
+        photos: (N, H, W, C) uint8 camera pixels of validation, for timing.
+        evidence: the network and training photos.
+    """
+
+    run: Run
+    network: Network
+    prepared: Prepared
+    photos: UInt8Array
+    evidence: Evidence
+
+    def deployed(self, network: Network) -> Deployed:
+        """Return a network as it would be deployed, without what tells the unknown, which is fitted at the end."""
+        return Deployed(copy.deepcopy(network).cpu(), self.run.config.geometry, self.run.config.task).eval()
+
+    def times(self, **networks: Network) -> dict[str, Timed]:
+        """Return milliseconds of one photo and bytes of the file, all networks in the same run."""
+        deployed = {name: self.deployed(network) for name, network in networks.items()}
+        return time_networks(deployed, gauge_facts(self.run), self.photos)
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What came out.
+
+    Attributes:
+        run: that was written.
+        figures: before and after, as ``metrics.json`` has them.
+    """
+
+    run: Run
+    figures: dict[str, Any]
+
+
+def open_patient(path: Path, data: Path | None, seed: int, progress: Progress | None = None) -> Patient:
+    """Open a run for pruning.
+
+    Raises:
+        RunError: it is none, or has not finished.
+        UsageError: it was shown no defect.
+    """
+    run = Run.open(path)
+    if run.metrics.get("good_alone") is not None:
+        raise UsageError(
+            f"{path} knows good parts alone, and there is no answer to hold a pruned one against; label some"
+        )
+    network = run.load_network()
+    prepared = reopen(run, data, progress)
+    val = prepared.manifest.select("val")
+    photos = load_photos(val, spread(val, TIMED_PHOTOS), run.config.geometry)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    train = loader(prepared, "train", fabric)
+    order = np.random.default_rng(seed).permutation(len(train))[:JUDGED]
+    train.rows, train.labels = train.rows[order], train.labels[torch.from_numpy(order)]
+    judged, labels = (torch.cat(values) for values in zip(*train.batches(JUDGED), strict=True))
+    return Patient(run, network, prepared, photos, Evidence(network, judged, labels, seed))
+
+
+def prune(
+    request: PruneRequest,
+    *,
+    progress: Progress | None = None,
+    report: Callable[[Step], None] | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Pruned:
+    """Prune a run and write the pruned one; the original stays as it is.
+
+    Args:
+        request: what to prune.
+        progress: called while photos are read.
+        report: called after each batch and epoch.
+        note: called with each line the user should know.
+
+    Raises:
+        GonogoError: the run, the photos or the options cannot be used; nothing is written then.
+        BarNotMetError: the target is out of reach, or what meets it is not faster; nothing is written then.
+    """
+    _check_out(request)
+    recipe = resolve_recipe(to_dict(Run.open(request.run).config.recipe), FINE_TUNING, request.recipe)
+    torch.set_num_threads(recipe.threads)
+    patient = open_patient(request.run, request.data, recipe.seed, progress)
+    config = _config(request, patient, recipe)
+    run, fabric = Run(request.out), Fabric(accelerator=request.device, devices=1, precision=recipe.precision)
+    done = _resumed(run, config, patient) if request.resume else ()
+    if request.resume and run.is_finished:
+        return Pruned(run, run.metrics["pruning"])
+    surgeon = _surgeon(request, patient, note)
+    network, history = copy.deepcopy(patient.network), list(patient.run.history)
+    for step in range(1, request.steps + 1):
+        if step <= len(done):
+            apply(network, done[step - 1])
+            history.append(done[step - 1])
+        else:
+            history.append(_operate(request, patient, surgeon, network, step))
+            if step == 1:
+                _check_faster(patient, network)
+                shutil.rmtree(run.path, ignore_errors=True)
+            run.write_config(config, patient.prepared.manifest, history)
+        estimate(network, patient.prepared, fabric)
+        teacher, checkpoint = copy.deepcopy(patient.network), _checkpoint(run, step)
+        learnt = learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
+    planned = Plan(config, patient.prepared, network, policy_from(**config.decision), [], _rejects_unknown(patient))
+    figures = _figures(request, patient, surgeon, network, fabric)
+    finish(
+        run, planned, learnt, fabric, pruning=figures, **({"refused": figures["refused"]} if figures["refused"] else {})
+    )
+    for step in range(1, request.steps + 1):
+        _checkpoint(run, step).unlink(missing_ok=True)
+    return Pruned(run, figures)
+
+
+def plan_pruning(
+    request: PruneRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None
+) -> dict[str, Any]:
+    """Do the first step of a pruning in memory and measure it; learn nothing, write nothing. Errors as of `prune`."""
+    _check_out(request)
+    patient = open_patient(request.run, request.data, 0, progress)
+    surgeon = _surgeon(request, patient, note)
+    network = copy.deepcopy(patient.network)
+    _operate(request, patient, surgeon, network, 1)
+    return _costs(surgeon, network, patient.times(original=patient.network, pruned=network))
+
+
+def estimate(network: Network, prepared: Prepared, fabric: Fabric) -> None:
+    """Estimate BatchNorm's statistics anew, on training photos as they are."""
+    network.to(fabric.device).requires_grad_(True)
+    train = loader(prepared, "train", fabric)
+    train.rows, train.labels = train.rows[:ESTIMATED], train.labels[:ESTIMATED]
+    estimate_norms(network, network, lambda: train.batches(JUDGED))
+    network.eval()
+
+
+def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, step: int) -> Pruning:
+    """Take blocks and channels out of the network, in place; return what went."""
+    network.cpu().eval()
+    evidence = replace(patient.evidence, network=network, _maps={})
+    blocks: tuple[str, ...] = ()
+    if step == 1 and request.blocks:
+        blocks = remove_blocks(network, evidence, request.blocks, surgeon.arch).blocks
+        evidence = replace(evidence, _maps={})
+    return replace(surgeon.operate(network, evidence, request.target.at(step, request.steps)), blocks=blocks)
+
+
+def _surgeon(request: PruneRequest, patient: Patient, note: Callable[[str], None] | None) -> Surgeon:
+    config = patient.run.config
+    multiple = request.multiple or fast_multiple()
+    if request.multiple is None and note is not None:
+        note(f"widths in multiples of {multiple}, which is measured to be fast on this machine; --round gives another")
+    size, channels = config.geometry.input_size, config.geometry.network_channels
+    return Surgeon(
+        arch=config.model.arch,
+        in_channels=channels,
+        size=size,
+        criterion=request.criterion,
+        limits=Limits(multiple, request.floor, request.scope),
+        streams=request.streams,
+        whole=CostModel(patient.network, channels, size),
+        timer=lambda network: patient.times(pruned=network)["pruned"].p50_ms,
+        whole_ms=patient.times(original=patient.network)["original"].p50_ms if request.target.is_time else 0.0,
+    )
+
+
+def _check_faster(patient: Patient, network: Network) -> None:
+    """Refuse what is not faster before it learns for an hour.
+
+    Raises:
+        BarNotMetError: it is not.
+    """
+    times = patient.times(original=patient.network, pruned=network)
+    slow = not_faster(times)
+    if slow:
+        raise BarNotMetError(f"{slow}; nothing was written. Give --round 8 or 16, --blocks, or a lower target")
+
+
+def not_faster(times: Mapping[str, Timed]) -> str | None:
+    """Return why a pruned network does not pay; None where it does."""
+    before, after = times["original"].p50_ms, times["pruned"].p50_ms
+    if before / after >= LEAST_SPEEDUP:
+        return None
+    return (
+        f"pruned it takes {after:.3f} ms where the original takes {before:.3f} ms ({before / after:.2f}x, expected "
+        f"{LEAST_SPEEDUP:g}x or more)"
+    )
+
+
+def _figures(
+    request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, fabric: Fabric
+) -> dict[str, Any]:
+    """Hold the pruned network against the original; return what ``metrics.json`` says of it."""
+    labels, before = patient.run.read_predictions()
+    after = answers(network, patient.prepared, "val", fabric)
+    val = patient.prepared.manifest.select("val")
+    groups = val.groups if patient.prepared.manifest.has_groups else None
+    drop = paired_drop(patient.run.config.task, labels, before, after, groups)
+    network.cpu()
+    times = patient.times(original=patient.network, pruned=network)
+    refused = not_faster(times)
+    if drop.value > request.max_drop:
+        lost = f"{drop.in_words()} were lost on validation, and --max-drop allows {request.max_drop:g}"
+        refused = lost if refused is None else f"{refused}; {lost}"
+    return {
+        "criterion": request.criterion,
+        "target": str(request.target),
+        "round": surgeon.limits.multiple,
+        **_costs(surgeon, network, times),
+        "accuracy_before": float((before.argmax(1) == labels).mean()),
+        "accuracy_after": float((after.argmax(1) == labels).mean()),
+        "drop": drop.to_json(),
+        "refused": refused,
+    }
+
+
+def _costs(surgeon: Surgeon, network: Network, times: Mapping[str, Timed]) -> dict[str, Any]:
+    left, whole = CostModel(network, surgeon.in_channels, surgeon.size)(Pruning()), surgeon.whole(Pruning())
+    return {
+        "macs_before": whole.macs,
+        "macs_after": left.macs,
+        "params_before": whole.params,
+        "params_after": left.params,
+        "p50_ms_before": times["original"].p50_ms,
+        "p50_ms_after": times["pruned"].p50_ms,
+        "size_bytes_before": times["original"].size_bytes,
+        "size_bytes_after": times["pruned"].size_bytes,
+    }
+
+
+def _config(request: PruneRequest, patient: Patient, recipe: Recipe) -> RunConfig:
+    made_from = {
+        "command": "prune",
+        "run": request.run.resolve().name,
+        "weights_sha256": sha256(request.run / "model.safetensors"),
+        "criterion": request.criterion,
+        "target": str(request.target),
+        "max_drop": request.max_drop,
+        "blocks": request.blocks,
+        "steps": request.steps,
+        "scope": request.scope,
+        "streams": request.streams,
+        "floor": request.floor,
+        **vars(request.teaching),
+    }
+    return replace(patient.run.config, recipe=recipe, made_from=made_from)
+
+
+def _check_out(request: PruneRequest) -> None:
+    if request.steps < 1 or request.blocks < 0 or not 0 < request.floor <= 1:
+        raise UsageError("expected --steps 1 or more, --blocks 0 or more, and --floor above 0 and at most 1")
+    if request.out.resolve() == request.run.resolve():
+        raise UsageError(f"{request.out} is the original; give another folder for the pruned run")
+    check_run_folder(request.out, resume=request.resume, force=request.force)
+
+
+def _resumed(run: Run, config: RunConfig, patient: Patient) -> tuple[Pruning, ...]:
+    """Return the steps that were taken already."""
+    check_same_config(run, config)
+    remove_leftovers(run.path)
+    return run.history[len(patient.run.history) :]
+
+
+def _rejects_unknown(patient: Patient) -> bool:
+    return patient.run.metrics.get("novelty") is not None
+
+
+def _checkpoint(run: Run, step: int) -> Path:
+    return run.path / f"step{step}.safetensors"
