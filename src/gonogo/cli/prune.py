@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from gonogo.cli.console import Console, leaky_mark
 from gonogo.cli.options import AsJson, DryRun, Force, check_choice, missing_train_extra
 from gonogo.cli.training import BatchSize, Device, Epochs, LearningRate, RecipeFile, Seed, Set, Threads, recipe_values
 from gonogo.errors import BarNotMetError, UsageError
+from gonogo.files import check_new_file
+
+if TYPE_CHECKING:
+    from gonogo.compress.prune.prune import PruneRequest
 
 
 def run(
@@ -91,8 +95,11 @@ def run(
         force=force,
     )
     with Console(as_json) as console:
-        if sensitivity is not None or criterion == "all":
-            _study(console, request, sensitivity)
+        if sensitivity is not None:
+            _draw(console, request, sensitivity)
+            return
+        if criterion == "all":
+            _rank(console, request)
             return
         if dry_run:
             found = plan_pruning(request, progress=console.progress, note=console.note)
@@ -112,25 +119,28 @@ def _multiple(text: str) -> int | None:
     return int(text)
 
 
-def _study(console: Console, request: Any, sensitivity: Path | None) -> None:
-    """Rank the criteria, or draw how much each layer minds; prune nothing."""
-    from gonogo.compress.prune.ranking import rank_criteria
-    from gonogo.compress.prune.sensitivity import write_sensitivity
+def _draw(console: Console, request: PruneRequest, page: Path) -> None:
+    """Draw how much each layer minds losing channels; prune nothing."""
+    from gonogo.compress.prune.sensitivity import SHARES, sensitivities
+    from gonogo.report.sensitivity import write_sensitivity_page
 
-    if sensitivity is not None:
-        rows = write_sensitivity(request, sensitivity, progress=console.progress)
-        console.table(
-            ("layer", "channels", "losing 1/4", "1/2", "3/4"),
-            (
-                (row["layer"], str(row["channels"]), *(f"{share['accuracy']:.1%}" for share in row["shares"]))
-                for row in rows
-            ),
-            "share of training photos answered as labelled, where a layer alone loses channels",
-        )
-        console.line(f"page: {sensitivity}")
-        console.result({"page": str(sensitivity), "rows": rows})
-        return
-    ranked = rank_criteria(request, progress=console.progress)
+    check_new_file(page)
+    rows = sensitivities(request, progress=console.progress)
+    write_sensitivity_page(page, rows, request.run.resolve().name, request.criterion)
+    console.table(
+        ("layer", "channels", *(f"{share:.0%} silent" for share in SHARES)),
+        ((row.layer, str(row.channels), *(f"{kept:.1%}" for kept in row.agreement)) for row in rows),
+        "training photos still answered as before, where a layer alone loses channels",
+    )
+    console.line(f"page: {page}")
+    console.result({"page": str(page), "criterion": request.criterion, "rows": [vars(row) for row in rows]})
+
+
+def _rank(console: Console, request: PruneRequest) -> None:
+    """Rank the criteria; write nothing."""
+    from gonogo.compress.prune.ranking import rank_criteria
+
+    rows = rank_criteria(request, progress=console.progress)
     console.table(
         ("criterion", "accuracy", "against random (95 % interval)", ""),
         (
@@ -140,11 +150,11 @@ def _study(console: Console, request: Any, sensitivity: Path | None) -> None:
                 "-" if row["gain"] is None else f"{row['gain']:+.1f} ({row['low']:+.1f} to {row['high']:+.1f})",
                 row["says"],
             )
-            for row in ranked
+            for row in rows
         ),
         f"pruned to {request.target}, BatchNorm estimated anew, nothing learnt; points on validation",
     )
-    console.result({"target": str(request.target), "rows": ranked})
+    console.result({"target": str(request.target), "rows": rows})
 
 
 def _in_words(found: dict[str, Any]) -> str:

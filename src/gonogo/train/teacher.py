@@ -52,7 +52,8 @@ class Listening(Network):
         if not self.training:
             return logits
         with torch.no_grad():
-            return torch.cat([logits, self._teacher[0](inputs).to(logits)], 1)
+            told = self._teacher[0](inputs).to(logits)
+        return torch.cat([logits, told], 1)
 
 
 def taught_loss(own: Loss, teaching: Teaching) -> Loss:

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 
 from gonogo.compress.prune.cost import CostModel
 from gonogo.compress.prune.evidence import Evidence
+from gonogo.compress.prune.importance import CRITERIA
 from gonogo.compress.prune.schedule import Limits, Scope
 from gonogo.compress.prune.surgeon import Surgeon, remove_blocks
 from gonogo.compress.prune.target import Target
@@ -187,7 +188,8 @@ def prune(
         GonogoError: the run, the photos or the options cannot be used; nothing is written then.
         BarNotMetError: the target is out of reach, or what meets it is not faster; nothing is written then.
     """
-    _check_out(request)
+    _check(request)
+    check_run_folder(request.out, resume=request.resume, force=request.force)
     recipe = resolve_recipe(to_dict(Run.open(request.run).config.recipe), FINE_TUNING, request.recipe)
     torch.set_num_threads(recipe.threads)
     patient = open_patient(request.run, request.data, recipe.seed, progress)
@@ -196,7 +198,7 @@ def prune(
     done = _resumed(run, config, patient) if request.resume else ()
     if request.resume and run.is_finished:
         return Pruned(run, run.metrics["pruning"])
-    surgeon = _surgeon(request, patient, note)
+    surgeon = surgeon_of(request, patient, note)
     network, history = copy.deepcopy(patient.network), list(patient.run.history)
     for step in range(1, request.steps + 1):
         if step <= len(done):
@@ -225,9 +227,10 @@ def plan_pruning(
     request: PruneRequest, *, progress: Progress | None = None, note: Callable[[str], None] | None = None
 ) -> dict[str, Any]:
     """Do the first step of a pruning in memory and measure it; learn nothing, write nothing. Errors as of `prune`."""
-    _check_out(request)
+    _check(request)
+    check_run_folder(request.out, resume=request.resume, force=request.force)
     patient = open_patient(request.run, request.data, 0, progress)
-    surgeon = _surgeon(request, patient, note)
+    surgeon = surgeon_of(request, patient, note)
     network = copy.deepcopy(patient.network)
     _operate(request, patient, surgeon, network, 1)
     return _costs(surgeon, network, patient.times(original=patient.network, pruned=network))
@@ -253,7 +256,8 @@ def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network:
     return replace(surgeon.operate(network, evidence, request.target.at(step, request.steps)), blocks=blocks)
 
 
-def _surgeon(request: PruneRequest, patient: Patient, note: Callable[[str], None] | None) -> Surgeon:
+def surgeon_of(request: PruneRequest, patient: Patient, note: Callable[[str], None] | None) -> Surgeon:
+    """Return who takes channels out of a patient as it was asked for."""
     config = patient.run.config
     multiple = request.multiple or fast_multiple()
     if request.multiple is None and note is not None:
@@ -354,12 +358,12 @@ def _config(request: PruneRequest, patient: Patient, recipe: Recipe) -> RunConfi
     return replace(patient.run.config, recipe=recipe, made_from=made_from)
 
 
-def _check_out(request: PruneRequest) -> None:
+def _check(request: PruneRequest) -> None:
+    CRITERIA.get(request.criterion)
     if request.steps < 1 or request.blocks < 0 or not 0 < request.floor <= 1:
         raise UsageError("expected --steps 1 or more, --blocks 0 or more, and --floor above 0 and at most 1")
     if request.out.resolve() == request.run.resolve():
         raise UsageError(f"{request.out} is the original; give another folder for the pruned run")
-    check_run_folder(request.out, resume=request.resume, force=request.force)
 
 
 def _resumed(run: Run, config: RunConfig, patient: Patient) -> tuple[Pruning, ...]:
