@@ -80,7 +80,9 @@ def test_zeros_are_counted_after_the_activation():
 def test_the_entropy_is_that_of_the_averages():
     photos = [[[value]] for value in (0.0, 0.0, 8.0, 16.0)]  # in three bins: a half, a quarter and a quarter
     expected = -(0.5 * math.log(0.5) + 2 * 0.25 * math.log(0.25))
-    assert judge("entropy", Small([[1.0], [2.0], [-1.0]]), photos, [0, 0, 1, 1]) == pytest.approx([expected, expected, 0])
+    assert judge("entropy", Small([[1.0], [2.0], [-1.0]]), photos, [0, 0, 1, 1]) == pytest.approx(
+        [expected, expected, 0]
+    )
 
 
 def test_separability_is_the_variance_between_classes_over_that_within():
@@ -94,9 +96,7 @@ WEIGHTS, LEVELS, LABELS = (1.0, 2.0, 0.5), (1.0, 2.0), (0, 1)
 
 def logit(level: float, without: int | None = None) -> float:
     """Return how much the second class's logit is above the first's."""
-    return sum(
-        (SECOND[c] - FIRST[c]) * WEIGHTS[c] * level for c in range(3) if c != without
-    )
+    return sum((SECOND[c] - FIRST[c]) * WEIGHTS[c] * level for c in range(3) if c != without)
 
 
 def loss(without: int | None = None) -> float:

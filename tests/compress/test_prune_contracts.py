@@ -105,8 +105,10 @@ def test_a_pruned_network_answers_as_with_its_channels_silent(real_data, name: s
     smaller = copy.deepcopy(network)
     apply(smaller, pruning)
     cost = CostModel(network, channels_of(name), size_of(name))(pruning)
-    assert cost.macs == count_macs(smaller, channels_of(name), size_of(name)) < 0.6 * count_macs(
-        network, channels_of(name), size_of(name)
+    assert (
+        cost.macs
+        == count_macs(smaller, channels_of(name), size_of(name))
+        < 0.6 * count_macs(network, channels_of(name), size_of(name))
     )
     everything = [*smaller.parameters(), *(b for b in smaller.buffers() if b.is_floating_point())]
     assert cost.params == sum(tensor.numel() for tensor in everything)

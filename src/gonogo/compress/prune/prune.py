@@ -30,7 +30,7 @@ from gonogo.export.parity import load_photos
 from gonogo.files import remove_leftovers, sha256
 from gonogo.models.architecture import Network
 from gonogo.models.deployed import Deployed
-from gonogo.models.pruned import Pruning, apply
+from gonogo.models.pruned import Pruning, apply, removable_blocks
 from gonogo.splitting import Progress
 from gonogo.train.averaging import estimate_norms
 from gonogo.train.loop import Step
@@ -198,23 +198,25 @@ def prune(
     done = _resumed(run, config, patient) if request.resume else ()
     if request.resume and run.is_finished:
         return Pruned(run, run.metrics["pruning"])
+    _check_blocks(request, patient)
     surgeon = surgeon_of(request, patient, note)
-    network, history = copy.deepcopy(patient.network), list(patient.run.history)
+    network, history, times = copy.deepcopy(patient.network), list(patient.run.history), None
     for step in range(1, request.steps + 1):
         if step <= len(done):
             apply(network, done[step - 1])
             history.append(done[step - 1])
         else:
             history.append(_operate(request, patient, surgeon, network, step))
+            if step == request.steps:
+                times = _check_faster(patient, network)
             if step == 1:
-                _check_faster(patient, network)
                 shutil.rmtree(run.path, ignore_errors=True)
             run.write_config(config, patient.prepared.manifest, history)
         estimate(network, patient.prepared, fabric)
         teacher, checkpoint = copy.deepcopy(patient.network), _checkpoint(run, step)
         learnt = learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
     planned = Plan(config, patient.prepared, network, policy_from(**config.decision), [], _rejects_unknown(patient))
-    figures = _figures(request, patient, surgeon, network, fabric)
+    figures = _figures(request, patient, surgeon, network, fabric, times)
     finish(
         run, planned, learnt, fabric, pruning=figures, **({"refused": figures["refused"]} if figures["refused"] else {})
     )
@@ -230,6 +232,7 @@ def plan_pruning(
     _check(request)
     check_run_folder(request.out, resume=request.resume, force=request.force)
     patient = open_patient(request.run, request.data, 0, progress)
+    _check_blocks(request, patient)
     surgeon = surgeon_of(request, patient, note)
     network = copy.deepcopy(patient.network)
     _operate(request, patient, surgeon, network, 1)
@@ -251,7 +254,7 @@ def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network:
     evidence = replace(patient.evidence, network=network, _maps={})
     blocks: tuple[str, ...] = ()
     if step == 1 and request.blocks:
-        blocks = remove_blocks(network, evidence, request.blocks, surgeon.arch).blocks
+        blocks = remove_blocks(network, evidence, request.blocks)
         evidence = replace(evidence, _maps={})
     return replace(surgeon.operate(network, evidence, request.target.at(step, request.steps)), blocks=blocks)
 
@@ -276,8 +279,8 @@ def surgeon_of(request: PruneRequest, patient: Patient, note: Callable[[str], No
     )
 
 
-def _check_faster(patient: Patient, network: Network) -> None:
-    """Refuse what is not faster before it learns for an hour.
+def _check_faster(patient: Patient, network: Network) -> dict[str, Timed]:
+    """Refuse what is not faster before it learns for an hour; return the times.
 
     Raises:
         BarNotMetError: it is not.
@@ -285,7 +288,8 @@ def _check_faster(patient: Patient, network: Network) -> None:
     times = patient.times(original=patient.network, pruned=network)
     slow = not_faster(times)
     if slow:
-        raise BarNotMetError(f"{slow}; nothing was written. Give --round 8 or 16, --blocks, or a lower target")
+        raise BarNotMetError(f"{slow}; give --round 8 or 16, --blocks, or a lower target")
+    return times
 
 
 def not_faster(times: Mapping[str, Timed]) -> str | None:
@@ -300,16 +304,30 @@ def not_faster(times: Mapping[str, Timed]) -> str | None:
 
 
 def _figures(
-    request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, fabric: Fabric
+    request: PruneRequest,
+    patient: Patient,
+    surgeon: Surgeon,
+    network: Network,
+    fabric: Fabric,
+    times: dict[str, Timed] | None,
 ) -> dict[str, Any]:
-    """Hold the pruned network against the original; return what ``metrics.json`` says of it."""
+    """Hold the pruned network against the original; return what ``metrics.json`` says of it.
+
+    Args:
+        request: what was asked.
+        patient: the original.
+        surgeon: who took channels out.
+        network: what is left, in the end.
+        fabric: device and precision.
+        times: of both; None where they were taken before an interruption.
+    """
     labels, before = patient.run.read_predictions()
     after = answers(network, patient.prepared, "val", fabric)
     val = patient.prepared.manifest.select("val")
     groups = val.groups if patient.prepared.manifest.has_groups else None
     drop = paired_drop(patient.run.config.task, labels, before, after, groups)
     network.cpu()
-    times = patient.times(original=patient.network, pruned=network)
+    times = times or patient.times(original=patient.network, pruned=network)
     refused = not_faster(times)
     if drop.value > request.max_drop:
         lost = f"{drop.in_words()} were lost on validation, and --max-drop allows {request.max_drop:g}"
@@ -364,6 +382,13 @@ def _check(request: PruneRequest) -> None:
         raise UsageError("expected --steps 1 or more, --blocks 0 or more, and --floor above 0 and at most 1")
     if request.out.resolve() == request.run.resolve():
         raise UsageError(f"{request.out} is the original; give another folder for the pruned run")
+
+
+def _check_blocks(request: PruneRequest, patient: Patient) -> None:
+    there = len(removable_blocks(patient.network))
+    if request.blocks > there:
+        arch = patient.run.config.model.arch
+        raise UsageError(f"found --blocks {request.blocks}, and '{arch}' can do without {there} blocks at most")
 
 
 def _resumed(run: Run, config: RunConfig, patient: Patient) -> tuple[Pruning, ...]:

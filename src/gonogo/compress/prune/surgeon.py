@@ -157,22 +157,20 @@ def check_same(network: Network, lost: dict[Group, Int64Array], pruning: Pruning
     return difference
 
 
-def remove_blocks(network: Network, evidence: Evidence, count: int, arch: str) -> Pruning:
+def remove_blocks(network: Network, evidence: Evidence, count: int) -> tuple[str, ...]:
     """Take residual blocks out, in place, one after the other, each time the one whose absence costs the loss least.
 
-    Raises:
-        UsageError: the network has fewer that it can do without.
+    Returns:
+        Their names, in the order they went.
     """
     names = removable_blocks(network)
-    if count > len(names):
-        raise UsageError(f"found --blocks {count}, and '{arch}' can do without {len(names)} blocks at most")
     gone: list[str] = []
     for _ in range(count):
         left = [name for name in names if name not in gone]
         best = min(left, key=lambda name: _loss_without(network, name, evidence))
         apply(network, Pruning((best,)))
         gone.append(best)
-    return Pruning(tuple(gone), about={"blocks": "least rise of the loss"})
+    return tuple(gone)
 
 
 def _loss_without(network: Network, block: str, evidence: Evidence) -> float:
