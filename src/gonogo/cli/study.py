@@ -26,7 +26,7 @@ WEIGHTS_BESIDE = "weights"
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="Name of the study: casting, sheet or sealant.")],
+    name: Annotated[str, typer.Argument(help="Name of the study: casting, sheet, sealant or prune.")],
     data: Data,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for page and table; study-NAME unless given.")
@@ -91,7 +91,8 @@ def run(
             data, folder, places, options, tuple(only or ()), folds, minutes, quick, full, resume, force
         )
         found = study(request, progress=console.progress, note=console.note, ended=console.job)
-        console.table(*_table(found["rows"]))
+        own = found.pop("table", None)
+        console.table(*(_table(found["rows"]) if own is None else (own["columns"], own["rows"])))
         console.line(found["verdict"])
         for question in found.get("questions", ()):
             console.line(f"{question['question']} {question['answer']}")

@@ -16,6 +16,7 @@ STUDIES: Registry[Callable[..., Any]] = Registry(
         "casting": "gonogo.studies.casting:study",
         "sheet": "gonogo.studies.sheet:study",
         "sealant": "gonogo.studies.sealant:study",
+        "prune": "gonogo.studies.prune:study",
     },
 )
 

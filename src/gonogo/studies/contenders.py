@@ -103,27 +103,31 @@ class Cost:
     size_bytes: int
 
 
-def find_weights(contenders: Sequence[Contender], places: Sequence[Path]) -> dict[str, Path]:
+def find_weights(
+    contenders: Sequence[Contender], places: Sequence[Path], *, may_start: bool = False
+) -> dict[str, Path]:
     """Return which file holds the weights of which contender, by trying.
 
     Args:
         contenders: those that stand on pretrained weights are looked at.
         places: files, or folders of them.
+        may_start: those are looked at too that may start from weights and need none.
 
     Raises:
         UsageError: a file that was named, not only its folder, fits none of them.
         DataError: a place does not exist.
     """
+    asked = [c for c in contenders if c.is_pretrained or (may_start and ARCHITECTURES.get(c.arch).pretraining)]
     found: dict[str, Path] = {}
     for place in places:
         if not place.exists():
             raise DataError(f"no such weights file or folder: {place}")
         paths = [place] if place.is_file() else sorted(p for p in place.iterdir() if p.suffix in ENDINGS)
         for path in paths:
-            fitting = [c.name for c in contenders if c.is_pretrained and c.name not in found and _fits(c, path)]
+            fitting = [c.name for c in asked if c.name not in found and _fits(c, path)]
             found |= dict.fromkeys(fitting, path)
             if not fitting and path == place and not any(own == path for own in found.values()):
-                names = ", ".join(contender.name for contender in contenders if contender.is_pretrained)
+                names = ", ".join(contender.name for contender in asked)
                 raise UsageError(f"{path} holds the weights of none of {names}")
     return found
 
