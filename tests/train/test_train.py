@@ -10,6 +10,7 @@ import torch
 
 from gonogo.data.manifest import Manifest, Sample
 from gonogo.errors import BarNotMetError, DataError, UsageError
+from gonogo.models.architecture import make_spec
 from gonogo.train.prepare import DataOptions
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
@@ -130,3 +131,34 @@ def test_the_run_knows_its_own_samples(run_folder: Path):
     assert isinstance(manifest, Manifest)
     assert isinstance(manifest.samples[0], Sample)
     assert torch.get_num_threads() == 1
+
+
+def resnet20_file(path: Path, classes: int) -> Path:
+    """Write weights of a ResNet-20 with a classifier, as their authors name them."""
+    network = make_spec("resnet20", classes, 3, {}).build()
+    state = {name: value for name, value in network.body.state_dict().items() if "shortcut" not in name}
+    torch.save(state | {f"linear.{k}": v for k, v in network.head.classifier.state_dict().items()}, path)
+    return path
+
+
+def test_no_epochs_keep_the_weights_as_they_came(tmp_path: Path):
+    data = write_photos(tmp_path / "photos", {"bad": 8, "ok": 8}, size=(32, 32), channels=3)
+    file, notes = resnet20_file(tmp_path / "weights.pth", 2), []
+    request = TrainRequest(data, tmp_path / "run", "resnet20", recipe={"epochs": 0}, weights=file, reject_unknown=False)
+    run = train(request, note=notes.append)
+    given, kept = torch.load(file, weights_only=True), run.load_network()
+    assert torch.equal(kept.head.classifier.weight, given["linear.weight"])
+    assert torch.equal(kept.body.state_dict()["1.computed.0.weight"], given["1.computed.0.weight"])
+    assert run.metrics["epochs"] == 0
+    assert any("every figure here is too good" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "says"), [(3, "this file has no classifier for 2 classes"), (None, "found no --weights")]
+)
+def test_no_epochs_need_a_whole_network(tmp_path: Path, classes: int | None, says: str):
+    data = write_photos(tmp_path / "photos", {"bad": 8, "ok": 8}, size=(32, 32), channels=3)
+    file = None if classes is None else resnet20_file(tmp_path / "weights.pth", classes)
+    with pytest.raises(UsageError, match=says):
+        train(TrainRequest(data, tmp_path / "run", "resnet20", recipe={"epochs": 0}, weights=file))
+    assert not (tmp_path / "run").exists()

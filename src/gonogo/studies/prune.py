@@ -29,6 +29,7 @@ from gonogo.studies.contenders import Contender, find_weights
 from gonogo.studies.prune_page import write_prune_page
 from gonogo.studies.request import Ended, Note, StudyRequest, chosen
 from gonogo.train.jobs import Job
+from gonogo.train.prepare import read_photos
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
 
@@ -206,7 +207,7 @@ class _Clock:
         request, contender = self.request, subject.contender
         # The split is the published one, copies and all; a run marks what leaks. A first look does not search for it.
         options = replace(request.options, allow_leaks=True, find_copies=not request.quick)
-        if options.size is None and options.reduce is None and not _is_cifar(request.data):
+        if options.size is None and options.reduce is None and self._shorter_side() > SIDE:
             options = replace(options, size=(SIDE,))
         file = self.weights.get(contender.name)
         recipe = dict(FULL_BASE if request.full else QUICK if request.quick else BASE)
@@ -233,6 +234,10 @@ class _Clock:
         )
         self._tell(f"{contender.name}, original", time.monotonic() - started)
         return run
+
+    def _shorter_side(self) -> int:
+        listed = read_photos(self.request.data, replace(self.request.options, find_copies=False))
+        return min(listed.geometry.region[2:])
 
     def _pruned(self, name: str, base: Run, criterion: str, out: Path) -> Row:
         request = self.request

@@ -164,10 +164,14 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
     if prepared.good_alone:
         spec = with_axes(spec, _build(spec, prepared.geometry, weights, recipe.seed), prepared)
     network = _build(spec, prepared.geometry, weights, recipe.seed)
+    if not recipe.epochs:
+        _check_whole(network, spec, prepared.geometry, recipe.seed)
     check_sizes(network, recipe, prepared.geometry.network_channels, prepared.geometry.input_size)
     if note is not None:
         for cost in costs_of(spec, prepared.geometry.input_size):
             note(cost.in_words())
+        if not recipe.epochs:
+            note("nothing is learnt; if the weights learnt from these photos elsewhere, every figure here is too good")
     config = _config(request, prepared, spec, recipe, weights)
     return Plan(config, prepared, network, policy, tried, request.reject_unknown)
 
@@ -202,6 +206,16 @@ def _build(spec: ModelSpec, geometry: Geometry, weights: Weights, seed: int) -> 
     network = build_checked(spec, geometry)
     put_weights(network, spec, weights.tensors)
     return network
+
+
+def _check_whole(network: Network, spec: ModelSpec, geometry: Geometry, seed: int) -> None:
+    """See that nothing is left to learn: the weights brought a classifier for these classes, too."""
+    fresh = _build(spec, geometry, Weights(), seed).head.state_dict()
+    if all(torch.equal(value, fresh[name]) for name, value in network.head.state_dict().items()):
+        raise UsageError(
+            f"epochs=0 keeps a network as its weights file has it, and this file has no classifier for "
+            f"{spec.num_classes} classes; give 1 epoch or more"
+        )
 
 
 def _config(request: TrainRequest, prepared: Prepared, spec: ModelSpec, recipe: Recipe, weights: Weights) -> RunConfig:
