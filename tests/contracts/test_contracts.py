@@ -274,7 +274,9 @@ def facts_of(geometry: Geometry, classes: int, good: str | None) -> Facts:
 def test_an_exporter_names_a_runtime_that_exists(exporter: str):
     entry = EXPORTERS.get(exporter)
     assert entry.runtime in RUNTIMES
-    assert Path(entry.filename).name == entry.filename
+    for name in (entry.filename, *entry.companions):
+        assert Path(name).name == name
+        assert Path(name).stem == Path(entry.filename).stem
     assert entry.precision
 
 
@@ -304,7 +306,7 @@ def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str
     assert parity.verdicts_equal
     session = RUNTIMES.get(entry.runtime).open(path, 1)
     assert Facts.from_json(json.loads(session.metadata[METADATA_KEY]), "file") == facts
-    assert [name.name for name in tmp_path.iterdir()] == [entry.filename]
+    assert sorted(name.name for name in tmp_path.iterdir()) == sorted([entry.filename, *entry.companions])
 
 
 GEOMETRIES = {
@@ -371,8 +373,8 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
     geometry = Geometry(44, 59, channels, (1, 2, 57, 41), reduce, mean=(0.0,), std=(1.0,))
     facts = facts_of(geometry, 2, "a")
     pixels = np.stack([noise(44, 59, channels, seed) for seed in range(6)])
-    entry.write(Deployed(Transparent(), geometry, facts.decision.task).eval(), facts, pixels, tmp_path / "m")  # type: ignore[arg-type]
-    heat = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)(pixels).heatmap
+    entry.write(Deployed(Transparent(), geometry, facts.decision.task).eval(), facts, pixels, tmp_path / entry.filename)  # type: ignore[arg-type]
+    heat = RUNTIMES.get(entry.runtime).open(tmp_path / entry.filename, 1)(pixels).heatmap
     assert np.array_equal(heat, geometry.apply(pixels)[..., 0].astype(np.float32))
 
 
@@ -386,8 +388,8 @@ def test_a_file_answers_batches_as_it_answers_single_photos(exporter: str, good:
         seen = pool(network.watch(torch.from_numpy(geometry.normalise(geometry.apply(many))))[0]).double().numpy()
     novelty, pixels = Novelty.of(spread_of(seen, np.arange(40)), 1.0), many[:5]
     deployed = Deployed(network, geometry, facts.decision.task, novelty).eval()
-    entry.write(deployed, facts, pixels, tmp_path / "m")
-    session = RUNTIMES.get(entry.runtime).open(tmp_path / "m", 1)
+    entry.write(deployed, facts, pixels, tmp_path / entry.filename)
+    session = RUNTIMES.get(entry.runtime).open(tmp_path / entry.filename, 1)
     found, expected = session(pixels), answer(deployed, pixels)
     assert found.pred_probs.shape == (5, 3)
     assert found.novelty is not None

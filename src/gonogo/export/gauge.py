@@ -106,6 +106,7 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
                     sha256(path),
                     path.stat().st_size,
                     parity.max_abs_diff,
+                    {name: sha256(folder / name) for name in exporter.companions},
                 )
             )
         write_manifest(folder, facts, files)
@@ -121,7 +122,8 @@ def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = 
     exporters = [EXPORTERS.get(name) for name in formats]
     run.load_network()
     check_new_folder(out, force=force, marker=MANIFEST_NAME)
-    return [MANIFEST_NAME, GOLDEN_NAME, *(exporter.filename for exporter in exporters)]
+    written = [name for exporter in exporters for name in (exporter.filename, *exporter.companions)]
+    return [MANIFEST_NAME, GOLDEN_NAME, *written]
 
 
 def spread(manifest: Manifest, count: int) -> list[Sample]:
