@@ -50,7 +50,7 @@ static void zero_border(float *picture, int rows, int columns, int above, int le
 GROUPED_ROW = """
 /* A row of a convolution whose channels are in groups, one number after the other. */
 static void grouped_row(const float *x, int step, int rows, int row, int columns, int column, int depth,
-    const float *w, int channels, int together, const float *b, float *y, int pixel, int width)
+    const float *w, int channels, int together, const float *b, float low, float high, float *y, int pixel, int width)
 {
     for (int at = 0; at < width; at++)
         for (int c = 0; c < channels; c++) {
@@ -60,7 +60,7 @@ static void grouped_row(const float *x, int step, int rows, int row, int columns
                 for (int j = 0; j < columns; j++)
                     for (int k = 0; k < depth; k++)
                         sum += from[i * row + j * column + k] * *weight++;
-            y[at * pixel + c] = sum;
+            y[at * pixel + c] = sum < low ? low : sum > high ? high : sum;
         }
 }
 """

@@ -21,8 +21,21 @@ VECTORS = """
 #define LANES 4
 #endif
 typedef float vec __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef int mask __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 #define LOAD(place) (*(const vec *)(place))
-#define STORE(place, value) (*(vec *)(place) = (value))
+#define STORE(place, value) (*(vec *)(place) = CLAMP(value))
+/* What is not a number stays none: the instructions return their second operand then. */
+#if defined(__AVX__)
+#include <immintrin.h>
+#define CLAMP(value) _mm256_min_ps(highest, _mm256_max_ps(lowest, value))
+#elif defined(__SSE__)
+#include <xmmintrin.h>
+#define CLAMP(value) _mm_min_ps(highest, _mm_max_ps(lowest, value))
+#else
+#define CHOOSE(which, one, other) ((vec)(((which) & (mask)(one)) | (~(which) & (mask)(other))))
+#define RAISE(value) CHOOSE((mask)((value) < lowest), lowest, value)
+#define CLAMP(value) CHOOSE((mask)(RAISE(value) > highest), highest, RAISE(value))
+#endif
 #define INLINE static inline __attribute__((always_inline))
 #else
 #define LANES 8
@@ -32,14 +45,14 @@ typedef float vec __attribute__((vector_size(LANES * sizeof(float)), aligned(4),
 
 TILE_ARGUMENTS = (
     "const float *x, int step, int rows, int row, int runs, int run, int length,\n"
-    "    const float *w, int channels, const float *b, float *y, int pixel"
+    "    const float *w, int channels, const float *b, float low, float high, float *y, int pixel"
 )
-TILE_NAMES = "x, step, rows, row, runs, run, length, w, channels, b, y, pixel"
+TILE_NAMES = "x, step, rows, row, runs, run, length, w, channels, b, low, high, y, pixel"
 DEPTH_ARGUMENTS = (
     "const float *x, int step, int rows, int row, int columns, int column,\n"
-    "    const float *w, int channels, const float *b, float *y, int pixel"
+    "    const float *w, int channels, const float *b, float low, float high, float *y, int pixel"
 )
-DEPTH_NAMES = "x, step, rows, row, columns, column, w, channels, b, y, pixel"
+DEPTH_NAMES = "x, step, rows, row, columns, column, w, channels, b, low, high, y, pixel"
 
 PLAIN_TILE = f"""
 static void plain_tile(int pixels, {TILE_ARGUMENTS})
@@ -58,7 +71,7 @@ static void plain_tile(int pixels, {TILE_ARGUMENTS})
                 }}
     for (int p = 0; p < pixels; p++)
         for (int c = 0; c < LANES; c++)
-            y[p * pixel + c] = sum[p][c];
+            y[p * pixel + c] = sum[p][c] < low ? low : sum[p][c] > high ? high : sum[p][c];
 }}
 """
 PLAIN_DEPTH = f"""
@@ -75,7 +88,7 @@ static void plain_depth(int pixels, {DEPTH_ARGUMENTS})
                     sum[p][c] += w[c] * x[i * row + j * column + p * step + c];
     for (int p = 0; p < pixels; p++)
         for (int c = 0; c < LANES; c++)
-            y[p * pixel + c] = sum[p][c];
+            y[p * pixel + c] = sum[p][c] < low ? low : sum[p][c] > high ? high : sum[p][c];
 }}
 """
 
@@ -127,6 +140,7 @@ def _tile(pixels: int, vectors: int) -> str:
 INLINE void tile_{pixels}x{vectors}({TILE_ARGUMENTS})
 {{
     {starts}
+    const vec lowest = low - (vec){{0.0f}}, highest = high - (vec){{0.0f}};
     vec {names};{unused}
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < runs; j++) {{
@@ -147,7 +161,7 @@ def _times(count: int, name: str) -> str:
 
 def _row(pixels: int) -> str:
     """Write what computes a row of output pixels, all channels."""
-    call = "from, step, rows, row, runs, run, length, w + c, channels, b + c, to + c, pixel"
+    call = "from, step, rows, row, runs, run, length, w + c, channels, b + c, low, high, to + c, pixel"
     return f"""
 /* A row of a convolution, {pixels} pixels at a time; where they do not divide it, the last ones are computed twice. */
 INLINE void row_{pixels}({TILE_ARGUMENTS}, int width)
@@ -176,7 +190,7 @@ def _depth(pixels: int) -> str:
     return f"""
 INLINE void depth_{pixels}({DEPTH_ARGUMENTS})
 {{
-    const vec start = LOAD(b);
+    const vec start = LOAD(b), lowest = low - (vec){{0.0f}}, highest = high - (vec){{0.0f}};
     vec {sums};{unused}
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < columns; j++, w += channels) {{
@@ -198,7 +212,7 @@ INLINE void depth_row_{pixels}({DEPTH_ARGUMENTS}, int width)
         const int first = at + {pixels} <= width ? at : width - {pixels};
         for (int c = 0; c < channels; c += LANES)
             depth_{pixels}(x + first * step + c, step, rows, row, columns, column, w + c, channels, b + c,
-                y + first * pixel + c, pixel);
+                low, high, y + first * pixel + c, pixel);
     }}
 }}
 """

@@ -101,12 +101,14 @@ def _function(place: int, step: Step, plan: Plan, kit: Kit) -> tuple[str, str]:
         border = base.border
         values = [base.offset, border.rows, border.columns, border.above, border.left]
         values += [border.inner_rows, border.inner_columns, border.pixel]
-        body = f"zero_border(arena.values + {', '.join(map(str, values))});\n{body}"
+        body = f"zero_border(v + {', '.join(map(str, values))});\n{body}"
     into = isinstance(base, str)
     name = f"step_{place}_{kind}"
     about = f"/* {step.node.layer or 'answer'} */"
-    argument = "gonogo_verdict *out" if into else "void"
-    return f"{about}\nstatic void {name}({argument})\n{{\n{indented(body)}\n}}\n\n", f"{name}({'out' if into else ''});"
+    body = body if re.search(r"\bv\b", body) else f"(void)v;\n{body}"
+    argument, given = (", gonogo_verdict *out", ", out") if into else ("", "")
+    text = f"{about}\nSTEP {name}(float *const v{argument})\n{{\n{indented(body)}\n}}\n\n"
+    return text, f"{name}(arena.values{given});"
 
 
 def _check(facts: Facts) -> str:
@@ -188,8 +190,15 @@ static struct {
 const int gonogo_layout[5] = {
     GONOGO_CLASSES, GONOGO_HEAT_HEIGHT, GONOGO_HEAT_WIDTH, GONOGO_HAS_NOVELTY, (int)sizeof arena
 };
-@KERNELS@
+
+/* GCC 12 takes some of these functions for ones without effect and leaves their calls out; so it does not look inside. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8
+#define STEP static __attribute__((noipa)) void
+#else
+#define STEP static void
+#endif
 @HELPERS@
+@KERNELS@
 @FUNCTIONS@
 int gonogo_infer_size(const uint8_t *pixels, int width, int height, gonogo_verdict *out)
 {

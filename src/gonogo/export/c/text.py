@@ -92,7 +92,7 @@ class Pointers:
     def of(self, view: View, *, shift: int = 0, to_write: bool = False, name: str = "") -> str:
         """Return the name of a pointer to a view's first element, moved by `shift`."""
         offset = view.offset + shift
-        base = "arena.values" if isinstance(view.base, Buffer) else view.base
+        base = "v" if isinstance(view.base, Buffer) else view.base
         offset += view.base.offset if isinstance(view.base, Buffer) else 0
         key = (base, offset)
         if key not in self._names or to_write:

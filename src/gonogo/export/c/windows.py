@@ -103,6 +103,7 @@ def _conv_call(
     pixel, line = source.strides[3], source.strides[2]
     at, to = f"{x} + i * {down}", f"{y} + i * {out.strides[2]}"
     pixels = best_pixels(width)
+    limits = ", ".join(map(number, _limits(attrs["after"])[0]))
     b = kit.add("bias", _padded(bias))
     if groups == 1:
         w = kit.add("weight", _padded(weight.transpose(2, 3, 1, 0)))
@@ -111,26 +112,33 @@ def _conv_call(
         runs, run, length = (1, 0, wide * depth) if together else (wide, pixel * dilation, depth)
         return (
             f"row_{pixels}({at}, {along}, {tall}, {line * dilation}, {runs}, {run}, {length}, {w}, "
-            f"{round_up(channels)}, {b}, {to}, {out.strides[3]}, {width});"
+            f"{round_up(channels)}, {b}, {limits}, {to}, {out.strides[3]}, {width});"
         )
     if depth == 1 and groups == channels and pixel % LANES == 0:
         w = kit.add("weight", _padded(weight[:, 0].transpose(1, 2, 0)))
         kit.depthwise.add(pixels)
         return (
             f"depth_row_{pixels}({at}, {along}, {tall}, {line * dilation}, {wide}, {pixel * dilation}, {w}, "
-            f"{round_up(channels)}, {b}, {to}, {out.strides[3]}, {width});"
+            f"{round_up(channels)}, {b}, {limits}, {to}, {out.strides[3]}, {width});"
         )
     w = kit.add("weight", np.ascontiguousarray(weight.transpose(0, 2, 3, 1)))
     kit.helpers.add("grouped_row")
     return (
         f"grouped_row({at}, {along}, {tall}, {line * dilation}, {wide}, {pixel * dilation}, {depth}, {w}, {channels}, "
-        f"{channels // groups}, {b}, {to}, {out.strides[3]}, {width});"
+        f"{channels // groups}, {b}, {limits}, {to}, {out.strides[3]}, {width});"
     )
+
+
+def _limits(after: tuple[Any, ...]) -> tuple[tuple[float, float], tuple[Any, ...]]:
+    """Split what follows a convolution: an activation that comes first is done where the sums are, the rest later."""
+    if after and after[0][0] == "act":
+        return after[0][1:], after[1:]
+    return (-np.inf, np.inf), after
 
 
 def _after(step: Step, pointers: Pointers, width: int, flat: bool) -> str:
     """Return what is done to a row of output while it is at hand; empty where nothing is."""
-    after, out = step.node.attrs["after"], step.out
+    after, out = _limits(step.node.attrs["after"])[1], step.out
     if not after:
         return ""
     channels, pixel = step.node.shape[1], out.strides[3]
@@ -139,7 +147,7 @@ def _after(step: Step, pointers: Pointers, width: int, flat: bool) -> str:
     assert all(isinstance(view, View) for view in views)
     by_channel = any(item[0] == "affine" for item in after)
     together = not by_channel and all(isinstance(view, View) and view.strides[3] == pixel for view in views)
-    value = "v"
+    value = "sum"
     for item in after:
         if item[0] == "act":
             _, low, high = item
@@ -164,7 +172,7 @@ def _after(step: Step, pointers: Pointers, width: int, flat: bool) -> str:
 
 
 def _kept(place: str, value: str) -> str:
-    return indented(f"const float v = r[{place}];\nr[{place}] = {value};")
+    return indented(f"const float sum = r[{place}];\nr[{place}] = {value};")
 
 
 def write_dense(step: Step, kit: Kit) -> str:
@@ -184,7 +192,7 @@ def write_dense(step: Step, kit: Kit) -> str:
     pointers = Pointers()
     x, y = pointers.of(source), pointers.of(step.out, to_write=True)
     call = (
-        f"row_{pixels}({x}, {source.strides[-2]}, 1, 0, 1, 0, {depth}, {w}, {round_up(columns)}, {b}, {y}, "
+        f"row_{pixels}({x}, {source.strides[-2]}, 1, 0, 1, 0, {depth}, {w}, {round_up(columns)}, {b}, -INFINITY, INFINITY, {y}, "
         f"{step.out.strides[-2]}, {rows});"
     )
     return "\n".join([*pointers.lines, call])
