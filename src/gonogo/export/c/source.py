@@ -191,7 +191,7 @@ const int gonogo_layout[5] = {
     GONOGO_CLASSES, GONOGO_HEAT_HEIGHT, GONOGO_HEAT_WIDTH, GONOGO_HAS_NOVELTY, (int)sizeof arena
 };
 
-/* GCC 12 takes some of these functions for ones without effect and leaves their calls out; so it does not look inside. */
+/* GCC 12 takes some of these for functions without effect and leaves their calls out; so it does not look inside. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 8
 #define STEP static __attribute__((noipa)) void
 #else

@@ -192,8 +192,8 @@ def write_dense(step: Step, kit: Kit) -> str:
     pointers = Pointers()
     x, y = pointers.of(source), pointers.of(step.out, to_write=True)
     call = (
-        f"row_{pixels}({x}, {source.strides[-2]}, 1, 0, 1, 0, {depth}, {w}, {round_up(columns)}, {b}, -INFINITY, INFINITY, {y}, "
-        f"{step.out.strides[-2]}, {rows});"
+        f"row_{pixels}({x}, {source.strides[-2]}, 1, 0, 1, 0, {depth}, {w}, {round_up(columns)}, {b}, -INFINITY, "
+        f"INFINITY, {y}, {step.out.strides[-2]}, {rows});"
     )
     return "\n".join([*pointers.lines, call])
 
