@@ -12,6 +12,7 @@ import torch
 
 from gonogo.data.geometry import Geometry
 from gonogo.export.c import write
+from gonogo.export.c.int8 import write as write_int8
 from gonogo.gauge.facts import Facts
 from gonogo.models.architecture import make_spec
 from gonogo.models.deployed import Deployed
@@ -43,6 +44,7 @@ def network_as_c(
     *,
     novelty: bool = False,
     surgery: tuple[str, ...] = (),
+    int8: bool = False,
     **options: object,
 ) -> tuple[Deployed, Facts, Path]:
     """Write a network of an architecture as C; return it with its facts and the file."""
@@ -60,7 +62,7 @@ def network_as_c(
             getattr(measure, name).uniform_(low, high)
     deployed = Deployed(network, geometry, facts.decision.task, measure).eval()
     path = folder / "gauge.c"
-    write(deployed, facts, photos_of(geometry, 1), path)
+    (write_int8 if int8 else write)(deployed, facts, photos_of(geometry, 8 if int8 else 1), path)
     return deployed, facts, path
 
 

@@ -44,7 +44,7 @@ def worst(deployed: Deployed, path: Path, pixels: np.ndarray) -> float:
 @pytest.mark.parametrize("plain", [False, True], ids=["vectors", "plain"])
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_the_file_is_strict_c99(compiler: str, plain: bool, tmp_path: Path):
-    _, _, path = network_as_c(tmp_path, "stump", Geometry(60, 64, size=(48, 48)), novelty=True, cut=4)
+    _, _, path = network_as_c(tmp_path, "stump", Geometry(60, 64, size=(48, 48)), novelty=True, cut=2)
     flags = ["-DGONOGO_PLAIN_C"] if plain else []
     done = run_compiler([compiler, *STRICT, *flags, "-O1", "-c", path, "-o", tmp_path / "gauge.o"])
     assert (done.returncode, done.stderr) == (0, "")

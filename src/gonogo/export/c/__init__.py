@@ -11,7 +11,7 @@ from pathlib import Path
 from gonogo import __version__
 from gonogo.export import Exporter
 from gonogo.export.c.fold import fold
-from gonogo.export.c.graph import read_graph
+from gonogo.export.c.graph import Graph, read_graph
 from gonogo.export.c.plan import make_plan
 from gonogo.export.c.source import write_header, write_source
 from gonogo.files import write_text
@@ -33,7 +33,12 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
         ExportError: the network holds an operator that C code is not written for; nothing is written.
     """
     del calibration
-    plan = make_plan(fold(read_graph(network)))
+    write_files(fold(read_graph(network)), facts, path)
+
+
+def write_files(graph: Graph, facts: Facts, path: Path) -> None:
+    """Write a folded graph, in full precision or quantized, as C and its header."""
+    plan = make_plan(graph)
     header = path.with_suffix(".h")
     source = write_source(facts, plan, header.name, __version__)
     write_text(header, write_header(facts, plan, header.name, __version__))

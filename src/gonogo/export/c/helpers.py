@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from gonogo.export.c.kernels_int8 import FILL_BORDER, GROUPED, QUANTIZED, ROUNDED
+from gonogo.export.c.kernels_int8 import MAX_POOL as Q_MAX_POOL
+
 SQUARE = """
 static inline float square(float value)
 {
@@ -102,6 +105,11 @@ static void avg_pool({_WINDOW}, int whole)
 }}
 """
 HELPERS = {
+    "rounded": ROUNDED,
+    "quantized": QUANTIZED,
+    "fill_border": FILL_BORDER,
+    "q_max_pool": Q_MAX_POOL,
+    "q_grouped_row": GROUPED,
     "square": SQUARE,
     "larger": LARGER,
     "smaller": SMALLER,

@@ -53,6 +53,16 @@ def write_map(step: Step, plan: Plan) -> str:
     return write.finish(nest.around(f"{target} = {write.read(value, nest)};"))
 
 
+def write_quantized(step: Step, plan: Plan) -> str:
+    """Each number in the steps of eight bits."""
+    write, node = Writer(plan), step.node
+    value = broadcast(step.operands[0], node.shape)
+    nest = Nest(node.shape, [step.out, *views_of(value)], step.out)
+    inverse, zero = number(node.attrs["inverse"]), node.attrs["zero"]
+    made = f"quantized({write.read(value, nest)}, {inverse}, {zero})"
+    return write.finish(nest.around(f"{write.fill(step.out, nest)} = {made};"))
+
+
 def write_reduce(step: Step, plan: Plan) -> str:
     """One number from many."""
     source, shape, over = step.operands[0], step.node.inputs[0].shape, step.node.attrs["dims"]
@@ -258,6 +268,7 @@ def write_gather(step: Step, plan: Plan) -> str:
 
 LOOPS = {
     "map": write_map,
+    "q_map": write_quantized,
     "reduce": write_reduce,
     "matmul": write_product,
     "softmax": write_softmax,

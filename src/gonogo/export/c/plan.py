@@ -14,6 +14,8 @@ from gonogo.types import Float32Array
 # Pixels with more channels than colours have are padded to whole vectors.
 LANES = 8
 COLOURS = 4
+FLOAT_BYTES = 4
+WINDOWED = ("conv", "max_pool", "avg_pool", "q_conv", "q_max_pool")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Planner:
         if node.kind != "map" or node in self._pictures or len(self._users[node]) != 1:
             return False
         (user,) = self._users[node]
-        return user.kind == "reduce" or (user.kind == "map" and user.shape == node.shape)
+        return user.kind == "reduce" or (user.kind in ("map", "q_map") and user.shape == node.shape)
 
     def operand(self, node: Node) -> Operand:
         """Return how a node is read."""
@@ -156,6 +158,9 @@ class _Planner:
         if node.kind == "conv":
             operands = self._seen_all((node.inputs[0], *node.inputs[3:]))
             self._step(node, self._out(node, operands), operands)
+        elif node.kind == "q_conv":
+            operands = self._seen_all(node.inputs)
+            self._step(node, self._out(node, operands), operands)
         elif node.kind == "matmul":
             self._product(node)
         else:
@@ -187,7 +192,7 @@ class _Planner:
     def _out(self, node: Node, operands: list[Operand]) -> View:
         if "into" in node.attrs:
             return View(str(node.attrs["into"]), node.shape, dense(node.shape)[0])
-        if node in self._pictures or node.kind in ("conv", "max_pool", "avg_pool"):
+        if node in self._pictures or node.kind in WINDOWED or node.kind == "q_map":
             return self._picture(node)
         like = _like(node, operands)
         order = order_of(like) if like is not None else None
@@ -199,14 +204,17 @@ class _Planner:
     def _picture(self, node: Node) -> View:
         """Return a place for (1, C, H, W): channels innermost, and zeros around it as wide as its readers pad."""
         _, channels, rows, columns = node.shape
-        padding = [user.attrs["padding"] for user in self._users[node] if user.kind == "conv"]
+        whole = node.kind.startswith("q_")
+        padding = [user.attrs["padding"] for user in self._users[node] if user.kind in ("conv", "q_conv")]
         above, left = (max((pair[axis] for pair in padding), default=0) for axis in (0, 1))
-        pixel = channels if channels <= COLOURS and node.kind != "conv" else round_up(channels)
+        pixel = channels if channels <= COLOURS and "conv" not in node.kind else round_up(channels)
         outer = rows + 2 * above, columns + 2 * left
-        border = Border(*outer, above, left, rows, columns, pixel) if above or left else None
-        buffer = self._buffer(outer[0] * outer[1] * pixel, border)
+        fill = node.attrs["zero"] if whole else 0
+        border = Border(*outer, above, left, fill, rows, columns, pixel) if above or left else None
+        size = outer[0] * outer[1] * pixel
+        buffer = self._buffer(-(-size // FLOAT_BYTES) if whole else size, border)
         offset = (above * outer[1] + left) * pixel
-        return View(buffer, node.shape, (0, 1, outer[1] * pixel, pixel), offset)
+        return View(buffer, node.shape, (0, 1, outer[1] * pixel, pixel), offset, whole)
 
     def _buffer(self, size: int, border: Border | None = None) -> Buffer:
         self._buffers.append(Buffer(size, border))
@@ -235,7 +243,7 @@ def replace_output(name: str, node: Node) -> Node:
 
 
 def _pictures_of(node: Node) -> Iterable[Node]:
-    return node.inputs[:1] if node.kind in ("conv", "max_pool", "avg_pool") else ()
+    return node.inputs[:1] if node.kind in WINDOWED else ()
 
 
 def _turned(node: Node) -> Node:

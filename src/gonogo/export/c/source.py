@@ -9,12 +9,14 @@ import re
 from gonogo.evaluate.decision import Decision
 from gonogo.export.c.helpers import HELPERS
 from gonogo.export.c.kernels import kernels
+from gonogo.export.c.kernels_int8 import int8_kernels
 from gonogo.export.c.levels import write_levels
 from gonogo.export.c.loops import LOOPS
 from gonogo.export.c.plan import Plan, Step
 from gonogo.export.c.text import array, indented, number, quoted, string
 from gonogo.export.c.views import Buffer
 from gonogo.export.c.windows import Kit, write_conv, write_dense, write_pool
+from gonogo.export.c.windows_int8 import write_q_conv
 from gonogo.gauge.facts import Facts
 
 MOST_INLINED = 24
@@ -47,11 +49,11 @@ def write_header(facts: Facts, plan: Plan, name: str, version: str) -> str:
 def write_source(facts: Facts, plan: Plan, header: str, version: str) -> str:
     """Return the C file."""
     kit = Kit()
-    functions = [_function(number, step, plan, kit) for number, step in enumerate(plan.steps)]
+    functions = [_function(at, step, plan, kit) for at, step in enumerate(plan.steps)]
     levels = write_levels(facts.geometry)
     body = "".join(text for text, _ in functions)
     body = levels.text + "\n" + body + _decide(facts.decision)
-    kernel = kernels(kit.dense, kit.depthwise)
+    kernel = kernels(kit.dense, kit.depthwise) + int8_kernels(kit.whole_dense, depthwise=kit.whole_depthwise)
     if len(kit.arrays) > 2 * MOST_INLINED:
         # The same functions for all layers: written out for each, a large network takes a compiler minutes.
         kernel = kernel.replace("INLINE void row_", "static void row_").replace(
@@ -61,6 +63,8 @@ def write_source(facts: Facts, plan: Plan, header: str, version: str) -> str:
     used = {name: values for name, values in plan.constants.items() if re.search(rf"\b{name}\b", body)}
     arrays = "".join(array(name, values) for name, values in {**kit.arrays, **used}.items())
     members = [f"float values[{max(plan.floats, 1)}]", *levels.members]
+    if kit.sums:
+        members.append(f"int32_t sums[{kit.sums}]")
     calls = "\n".join(call for _, call in functions)
     return (
         SOURCE.replace("@VERSION@", version)
@@ -90,7 +94,9 @@ def _function(place: int, step: Step, plan: Plan, kit: Kit) -> tuple[str, str]:
     kind = step.node.kind
     if kind == "conv":
         body = write_conv(step, kit)
-    elif kind in ("max_pool", "avg_pool"):
+    elif kind == "q_conv":
+        body = write_q_conv(step, kit)
+    elif kind in ("max_pool", "avg_pool", "q_max_pool"):
         body = write_pool(step, kit)
     elif step.node.attrs.get("dense"):
         body = write_dense(step, kit)
@@ -99,9 +105,13 @@ def _function(place: int, step: Step, plan: Plan, kit: Kit) -> tuple[str, str]:
     base = step.out.base
     if isinstance(base, Buffer) and base.border is not None:
         border = base.border
-        values = [base.offset, border.rows, border.columns, border.above, border.left]
+        picture, fill = f"v + {base.offset}", "zero_border"
+        values = [border.rows, border.columns, border.above, border.left]
+        if step.out.whole:
+            picture, fill = f"(uint8_t *)({picture})", "fill_border"
+            values.append(border.fill)
         values += [border.inner_rows, border.inner_columns, border.pixel]
-        body = f"zero_border(v + {', '.join(map(str, values))});\n{body}"
+        body = f"{fill}({picture}, {', '.join(map(str, values))});\n{body}"
     into = isinstance(base, str)
     name = f"step_{place}_{kind}"
     about = f"/* {step.node.layer or 'answer'} */"

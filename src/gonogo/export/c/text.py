@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from gonogo.export.c.plan import Apply, Operand
 from gonogo.export.c.views import Buffer, View
-from gonogo.types import Float32Array
+
+Array = np.ndarray[Any, Any]
 
 WIDTH = 118
 LONGEST_STRING = 4095
@@ -33,10 +35,13 @@ def number(value: float) -> str:
     return f"{min(plain, exact, key=len)}f"
 
 
-def array(name: str, values: Float32Array) -> str:
-    """Write a const array."""
+def array(name: str, values: Array) -> str:
+    """Write a const array of float32, int8 or int32 values."""
     flat = values.ravel()
-    return f"static const float {name}[{flat.size}] = {{\n{_lines(map(number, flat.tolist()))}\n}};\n"
+    kind: str
+    write: Callable[[Any], str]
+    kind, write = ("float", number) if values.dtype == np.float32 else (f"{values.dtype}_t", str)
+    return f"static const {kind} {name}[{flat.size}] = {{\n{_lines(map(write, flat.tolist()))}\n}};\n"
 
 
 def whole_array(kind: str, name: str, values: Sequence[int]) -> str:
@@ -93,14 +98,17 @@ class Pointers:
         """Return the name of a pointer to a view's first element, moved by `shift`."""
         offset = view.offset + shift
         base = "v" if isinstance(view.base, Buffer) else view.base
-        offset += view.base.offset if isinstance(view.base, Buffer) else 0
+        if isinstance(view.base, Buffer) and view.whole:
+            base = f"({'' if to_write else 'const '}uint8_t *)(v + {view.base.offset})"
+        elif isinstance(view.base, Buffer):
+            offset += view.base.offset
         key = (base, offset)
         if key not in self._names or to_write:
             name = name or ("y" if to_write else f"x{len(self._names)}")
             self._names.setdefault(key, name)
-            kind = "uint8_t" if base == "arena.levels" else "float"
+            kind = "uint8_t" if base == "arena.levels" or view.whole else "float"
             const = "" if to_write else "const "
-            self._lines.append(f"{const}{kind} *const {name} = {base}{f' + {offset}' if offset else ''};")
+            self._lines.append(f"{const}{kind} *const {name} = {base}{_signed(offset)};")
             return name
         return self._names[key]
 
@@ -148,6 +156,10 @@ class Nest:
         for name, size in reversed(list(zip(self.names, self.sizes, strict=True))[skip:only]):
             text = f"for (int {name} = 0; {name} < {size}; {name}++) {{\n{indented(text)}\n}}"
         return text
+
+
+def _signed(offset: int) -> str:
+    return f" {'+' if offset > 0 else '-'} {abs(offset)}" if offset else ""
 
 
 def broadcast(operand: Operand, shape: tuple[int, ...]) -> Operand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 Shape = tuple[int, ...]
 
@@ -29,12 +29,13 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Border:
-    """Zeros around a picture, so that convolutions need not ask where it ends."""
+    """Zeros around a picture, so that convolutions need not ask where it ends; `fill` is what stands for 0 in it."""
 
     rows: int
     columns: int
     above: int
     left: int
+    fill: int
     inner_rows: int
     inner_columns: int
     pixel: int
@@ -49,13 +50,14 @@ class View:
         shape: of the tensor.
         strides: elements between neighbours along each dimension; 0 where one number is repeated.
         offset: of the first element.
+        whole: True where the elements are uint8.
     """
 
     base: Buffer | str
     shape: Shape
     strides: Shape
     offset: int = 0
-    whole: bool = field(default=False, compare=False)
+    whole: bool = False
 
     def permuted(self, dims: Shape) -> View:
         """Return it with its dimensions in another order."""

@@ -13,6 +13,8 @@ from gonogo.export.c.text import Pointers, indented, number
 from gonogo.export.c.views import View
 from gonogo.types import Float32Array
 
+Array = np.ndarray[Any, Any]
+
 # A picture of at most so many pixels is computed as one long row, where nothing lies between its rows.
 ONE_ROW = 256
 
@@ -26,14 +28,20 @@ class Kit:
         dense: pixels at a time, of the functions for convolutions that are called.
         depthwise: the same where each channel is filtered alone.
         helpers: names of other functions.
+        whole_dense: as `dense`, in whole numbers.
+        whole_depthwise: whether a convolution in whole numbers filters each channel alone.
+        sums: how many sums in whole numbers are held at once.
     """
 
-    arrays: dict[str, Float32Array] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
     dense: set[int] = field(default_factory=set)
     depthwise: set[int] = field(default_factory=set)
     helpers: set[str] = field(default_factory=set)
+    whole_dense: set[int] = field(default_factory=set)
+    whole_depthwise: bool = False
+    sums: int = 0
 
-    def add(self, prefix: str, values: Float32Array) -> str:
+    def add(self, prefix: str, values: Array) -> str:
         """Keep an array and return its name; the same numbers are kept once."""
         for name, other in self.arrays.items():
             if name.startswith(prefix) and other.shape == values.shape and np.array_equal(other, values):
@@ -43,15 +51,16 @@ class Kit:
         return name
 
 
-def _padded(values: Float32Array, axis: int = -1) -> Float32Array:
+def padded(values: Array, axis: int = -1) -> Array:
     """Return values with zeros added along an axis, up to whole vectors."""
     missing = round_up(values.shape[axis]) - values.shape[axis]
     widths = [(0, 0)] * values.ndim
     widths[axis] = (0, missing)
-    return np.ascontiguousarray(np.pad(values, widths), dtype=np.float32)
+    return np.ascontiguousarray(np.pad(values, widths))
 
 
-def _window_start(view: View, padding: tuple[int, int]) -> int:
+def window_start(view: View, padding: tuple[int, int]) -> int:
+    """Return how far the first window begins before the first pixel."""
     return -padding[0] * view.strides[2] - padding[1] * view.strides[3]
 
 
@@ -62,7 +71,7 @@ def write_conv(step: Step, kit: Kit) -> str:
     weight, bias = (node.values for node in step.node.inputs[1:3])
     assert weight is not None and bias is not None
     pointers = Pointers()
-    start = _window_start(source, attrs["padding"])
+    start = window_start(source, attrs["padding"])
     x, y = pointers.of(source, shift=start), pointers.of(out, to_write=True)
     _, _, rows, width = step.node.shape
     down, along = attrs["stride"][0] * source.strides[2], attrs["stride"][1] * source.strides[3]
@@ -104,9 +113,9 @@ def _conv_call(
     at, to = f"{x} + i * {down}", f"{y} + i * {out.strides[2]}"
     pixels = best_pixels(width)
     limits = ", ".join(map(number, _limits(attrs["after"])[0]))
-    b = kit.add("bias", _padded(bias))
+    b = kit.add("bias", padded(bias))
     if groups == 1:
-        w = kit.add("weight", _padded(weight.transpose(2, 3, 1, 0)))
+        w = kit.add("weight", padded(weight.transpose(2, 3, 1, 0)))
         kit.dense.add(pixels)
         together = depth == pixel and dilation == 1
         runs, run, length = (1, 0, wide * depth) if together else (wide, pixel * dilation, depth)
@@ -115,7 +124,7 @@ def _conv_call(
             f"{round_up(channels)}, {b}, {limits}, {to}, {out.strides[3]}, {width});"
         )
     if depth == 1 and groups == channels and pixel % LANES == 0:
-        w = kit.add("weight", _padded(weight[:, 0].transpose(1, 2, 0)))
+        w = kit.add("weight", padded(weight[:, 0].transpose(1, 2, 0)))
         kit.depthwise.add(pixels)
         return (
             f"depth_row_{pixels}({at}, {along}, {tall}, {line * dilation}, {wide}, {pixel * dilation}, {w}, "
@@ -183,9 +192,9 @@ def write_dense(step: Step, kit: Kit) -> str:
     weight = node.inputs[1].values if node.inputs[1].values is not None else node.inputs[1].inputs[0].values
     assert weight is not None
     depth, columns = node.inputs[1].shape[-2:]
-    w = kit.add("weight", _padded(weight.reshape(depth, columns)))
+    w = kit.add("weight", padded(weight.reshape(depth, columns)))
     bias = node.inputs[2].values if len(node.inputs) > 2 else None
-    b = kit.add("bias", _padded(np.zeros(columns, np.float32) if bias is None else bias))
+    b = kit.add("bias", padded(np.zeros(columns, np.float32) if bias is None else bias))
     rows = node.shape[-2]
     pixels = best_pixels(rows)
     kit.dense.add(pixels)
