@@ -118,6 +118,7 @@ def test_sanitizers_find_nothing_in_a_quick_look(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("plain", [(), ("-DGONOGO_PLAIN_C",), ("-mavx2", "-mfma")], ids=["sse", "plain", "avx2"])
 @pytest.mark.parametrize(("arch", "reduce"), [("taper", 3), ("taper-study", 3), ("stump", 4), ("sheet-140k-dw", 6)])
 @pytest.mark.parametrize("compiler", COMPILERS)

@@ -22,16 +22,46 @@ VECTORS = """
 #define WHOLES 4
 #endif
 typedef int32_t wholes __attribute__((vector_size(WHOLES * 4), aligned(4), may_alias));
+#ifdef __AVX2__
+/* GCC 12 takes a conversion from 8 to 32 bits apart, number by number. */
+#include <immintrin.h>
+#define WIDEN(place) ((wholes)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(place))))
+#define WIDEN_PIXELS(place) ((wholes)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(place))))
+#else
 typedef int8_t bytes __attribute__((vector_size(WHOLES), aligned(1), may_alias));
-typedef uint8_t pixels8 __attribute__((vector_size(WHOLES), aligned(1), may_alias));
+typedef uint8_t codes __attribute__((vector_size(WHOLES), aligned(1), may_alias));
 #define WIDEN(place) __builtin_convertvector(*(const bytes *)(place), wholes)
-#define WIDEN_PIXELS(place) __builtin_convertvector(*(const pixels8 *)(place), wholes)
+#define WIDEN_PIXELS(place) __builtin_convertvector(*(const codes *)(place), wholes)
+#endif
 #define WHOLE(place) (*(const wholes *)(place))
 #define KEEP(place, value) (*(wholes *)(place) = (value))
+#define WHOLE_INLINE static inline __attribute__((always_inline))
+#elif defined(__GNUC__)
 #define WHOLE_INLINE static inline __attribute__((always_inline))
 #else
 #define WHOLE_INLINE static
 #endif
+"""
+STEPS = """
+/* A row of sums to steps of the output: one product for each, rounded, and whole numbers before and after it. */
+WHOLE_INLINE void q_steps(const int32_t *restrict sums, int channels, int count, int width,
+    const int32_t *restrict ceiling, const int32_t *restrict shift, const float *restrict factor,
+    const uint8_t *restrict added, int added_pixel, int32_t added_zero, float ratio,
+    int32_t zero, int32_t low, int32_t high, uint8_t *restrict y, int pixel)
+{
+    for (int j = 0; j < width; j++, sums += channels, y += pixel)
+        for (int c = 0; c < count; c++) {
+            int32_t sum = sums[c];
+            if (ceiling != NULL)
+                sum = sum < 0 ? 0 : sum > ceiling[c] ? ceiling[c] : sum;
+            if (shift != NULL)
+                sum += shift[c];
+            int32_t at = rounded((float)sum * factor[c]) + zero;
+            if (added != NULL)
+                at += rounded((float)(added[j * added_pixel + c] - added_zero) * ratio);
+            y[c] = (uint8_t)(at < low ? low : at > high ? high : at);
+        }
+}
 """
 
 PLAIN = f"""
@@ -149,10 +179,10 @@ static void fill_border(uint8_t *picture, int rows, int columns, int above, int 
 """
 
 
-def int8_kernels(dense: Iterable[int], *, depthwise: bool) -> str:
+def int8_kernels(dense: Iterable[int], *, depthwise: bool, grouped: bool) -> str:
     """Return the functions for tiles of so many pixels."""
     dense = sorted(set(dense))
-    parts = [VECTORS] if dense or depthwise else []
+    parts = [VECTORS, STEPS] if dense or depthwise or grouped else []
     if dense:
         tiles = "".join(_tile(pixels, vectors) for pixels in dense for vectors in (1, 2))
         parts.append(f"#ifdef WHOLE_VECTORS\n{tiles}#else\n{PLAIN}#endif\n")

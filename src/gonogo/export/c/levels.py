@@ -39,43 +39,68 @@ def write_levels(geometry: Geometry) -> Levels:
         members.append(f"uint16_t line[{columns * max(geometry.reduce, 1) * stored}]")
     x, y, _, _ = geometry.region
     body = f"pixels += {y} * line + {x * geometry.channels};\n" if x or y else ""
-    body += _reduction(geometry, rows, columns, target)
+    functions, loop = _reduction(geometry, rows, columns, target)
+    body += loop
     arrays = ""
     if geometry.size is not None:
         tables, resized = _resizing(rows, columns, height, width, stored)
         arrays, body = tables, f"{body}\n{resized}"
     about = "/* Crop, grey, reduction, resizing in whole numbers: the very grey levels that the network learnt from. */"
-    text = f"{about}\nstatic void read_levels(const uint8_t *pixels, int line)\n{{\n{indented(body)}\n}}\n"
+    text = f"{functions}{about}\nstatic void read_levels(const uint8_t *pixels, int line)\n{{\n{indented(body)}\n}}\n"
     return Levels(arrays, text, tuple(members))
 
 
-def _reduction(geometry: Geometry, rows: int, columns: int, target: str) -> str:
-    """Rows of blocks: sums down, then across, then the mean, rounded half up."""
+def _reduction(geometry: Geometry, rows: int, columns: int, target: str) -> tuple[str, str]:
+    """Rows of blocks: sums down, then across, then the mean, rounded half up. Returns functions, and the loop."""
     r, stored = geometry.reduce, geometry.stored_channels
-    count = columns * r * stored
-    to = f"uint8_t *const to = arena.{target} + i * {columns * stored};"
+    to = f"arena.{target} + i * {columns * stored}"
     if r == 1:
-        inside = f"to[j] = {_pixel(geometry, 'from', 'j')};"
-        from_row = "const uint8_t *const from = pixels + i * line;"
-        loop = f"for (int j = 0; j < {count}; j++)\n{indented(inside)}"
-        return f"for (int i = 0; i < {rows}; i++) {{\n{indented(f'{from_row}{chr(10)}{to}{chr(10)}{loop}')}\n}}"
-    first = f"const uint8_t *const from = pixels + i * {r} * line;\n{to}"
-    if r <= WRITTEN_OUT and stored == geometry.channels:
-        terms = " + ".join(["from[j]", *(f"from[j + {k} * line]" if k > 1 else "from[j + line]" for k in range(1, r))])
-        down = f"for (int j = 0; j < {count}; j++)\n    arena.line[j] = (uint16_t)({terms});"
-    else:
-        inside = f"arena.line[j] = (uint16_t)(arena.line[j] + {_pixel(geometry, 'from', 'j', 'k * line')});"
-        each = f"for (int j = 0; j < {count}; j++)\n{indented(inside)}"
-        down = f"memset(arena.line, 0, sizeof arena.line);\nfor (int k = 0; k < {r}; k++) {{\n{indented(each)}\n}}"
-    place = f"(j * {r} + k) * {stored} + c" if stored > 1 else f"j * {r} + k"
-    mean = (
-        f"uint32_t total = 0;\nfor (int k = 0; k < {r}; k++)\n    total += arena.line[{place}];\n"
-        f"to[{f'j * {stored} + c' if stored > 1 else 'j'}] = (uint8_t)((2 * total + {r * r}) / {2 * r * r});"
+        one = f"for (int j = 0; j < {columns * stored}; j++)\n    to[j] = {_pixel(geometry, 'from', 'j')};"
+        copy = f"static void copy_row(const uint8_t *restrict from, uint8_t *restrict to)\n{{\n{indented(one)}\n}}\n\n"
+        return copy, f"for (int i = 0; i < {rows}; i++)\n    copy_row(pixels + i * line, {to});"
+    down = f"""static void sum_rows(const uint8_t *restrict from, int line, uint16_t *restrict sums)
+{{
+{indented(_sums_down(geometry, columns * r * stored))}
+}}
+
+"""
+    across = f"""static void mean_blocks(const uint16_t *restrict sums, uint8_t *restrict to)
+{{
+{indented(_means_across(r, columns, stored))}
+}}
+
+"""
+    loop = (
+        f"for (int i = 0; i < {rows}; i++) {{\n    sum_rows(pixels + i * {r} * line, line, arena.line);\n"
+        f"    mean_blocks(arena.line, {to});\n}}"
     )
+    return down + across, loop
+
+
+def _sums_down(geometry: Geometry, count: int) -> str:
+    r = geometry.reduce
+    if r <= WRITTEN_OUT and geometry.stored_channels == geometry.channels:
+        terms = " + ".join(["from[j]", *(f"from[j + {k} * line]" if k > 1 else "from[j + line]" for k in range(1, r))])
+        return f"for (int j = 0; j < {count}; j++)\n    sums[j] = (uint16_t)({terms});"
+    inside = f"sums[j] = (uint16_t)(sums[j] + {_pixel(geometry, 'from', 'j', 'k * line')});"
+    each = f"for (int j = 0; j < {count}; j++)\n{indented(inside)}"
+    return f"memset(sums, 0, {count} * sizeof *sums);\nfor (int k = 0; k < {r}; k++)\n{indented(each)}"
+
+
+def _means_across(r: int, columns: int, stored: int) -> str:
+    """In 16 bits where they are enough: a vector holds twice as many."""
+    kind = "uint16_t" if (2 * 255 + 1) * r * r <= 0xFFFF else "uint32_t"
+    at, to = (f"j * {r}", "j") if stored == 1 else (f"j * {r * stored} + c", f"j * {stored} + c")
+    mean = f"to[{to}] = (uint8_t)(({kind})(2 * total + {r * r}) / {2 * r * r});"
+    if r <= WRITTEN_OUT:
+        terms = " + ".join(f"sums[{at}{f' + {k * stored}' if k else ''}]" for k in range(r))
+        body = f"const {kind} total = ({kind})({terms});\n{mean}"
+    else:
+        added = f"total = ({kind})(total + sums[{at} + k * {stored}]);"
+        body = f"{kind} total = 0;\nfor (int k = 0; k < {r}; k++)\n    {added}\n{mean}"
     if stored > 1:
-        mean = f"for (int c = 0; c < {stored}; c++) {{\n{indented(mean)}\n}}"
-    across = f"for (int j = 0; j < {columns}; j++) {{\n{indented(mean)}\n}}"
-    return f"for (int i = 0; i < {rows}; i++) {{\n{indented(chr(10).join([first, down, across]))}\n}}"
+        body = f"for (int c = 0; c < {stored}; c++) {{\n{indented(body)}\n}}"
+    return f"for (int j = 0; j < {columns}; j++) {{\n{indented(body)}\n}}"
 
 
 def _pixel(geometry: Geometry, name: str, place: str, moved: str = "") -> str:

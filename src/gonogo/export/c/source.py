@@ -53,13 +53,13 @@ def write_source(facts: Facts, plan: Plan, header: str, version: str) -> str:
     levels = write_levels(facts.geometry)
     body = "".join(text for text, _ in functions)
     body = levels.text + "\n" + body + _decide(facts.decision)
-    kernel = kernels(kit.dense, kit.depthwise) + int8_kernels(kit.whole_dense, depthwise=kit.whole_depthwise)
+    kernel = kernels(kit.dense, kit.depthwise) + _whole_kernels(kit)
     if len(kit.arrays) > 2 * MOST_INLINED:
         # The same functions for all layers: written out for each, a large network takes a compiler minutes.
         kernel = kernel.replace("INLINE void row_", "static void row_").replace(
             "INLINE void depth_row_", "static void depth_row_"
         )
-    helpers = helpers_for(body)
+    helpers = helpers_for(body) if not kit.sums else helpers_for(body + kernel)
     used = {name: values for name, values in plan.constants.items() if re.search(rf"\b{name}\b", body)}
     arrays = "".join(array(name, values) for name, values in {**kit.arrays, **used}.items())
     members = [f"float values[{max(plan.floats, 1)}]", *levels.members]
@@ -78,6 +78,11 @@ def write_source(facts: Facts, plan: Plan, header: str, version: str) -> str:
         .replace("@FUNCTIONS@", body)
         .replace("@CALLS@", indented(calls))
     )
+
+
+def _whole_kernels(kit: Kit) -> str:
+    grouped = "q_grouped_row" in kit.helpers
+    return int8_kernels(kit.whole_dense, depthwise=kit.whole_depthwise, grouped=grouped)
 
 
 def helpers_for(body: str) -> str:

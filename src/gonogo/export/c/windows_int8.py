@@ -56,21 +56,20 @@ def _call(step: Step, source: View, numbers: Numbers, kit: Kit, x: str) -> str:
 
 
 def _to_steps(step: Step, numbers: Numbers, kit: Kit, pointers: Pointers) -> str:
-    """From sums to steps of the output: one product for each, rounded, and whole numbers before and after it."""
-    _, channels, _, width = step.node.shape
+    """Call the function that brings a row of sums to the output's steps.
+
+    Channels that only fill up a pixel are computed as well, where every tensor has room for them.
+    """
+    channels, width, out = round_up(step.node.shape[1]), step.node.shape[3], step.out
     factor = kit.add("factor", padded(numbers.factor.astype(np.float32)))
-    lines = [f"int32_t sum = arena.sums[j * {round_up(channels)} + c];"]
-    if numbers.ceiling is not None:
-        ceiling = kit.add("whole_ceiling", padded(numbers.ceiling))
-        lines.append(f"sum = sum < 0 ? 0 : sum > {ceiling}[c] ? {ceiling}[c] : sum;")
-    if numbers.shift is not None:
-        lines.append(f"sum += {kit.add('whole_shift', padded(numbers.shift))}[c];")
-    lines.append(f"int32_t at = rounded((float)sum * {factor}[c]) + {numbers.zero};")
+    ceiling = "NULL" if numbers.ceiling is None else kit.add("whole_ceiling", padded(numbers.ceiling))
+    shift = "NULL" if numbers.shift is None else kit.add("whole_shift", padded(numbers.shift))
+    added, count = "NULL, 0, 0, 0.0f", channels
     for operand, (ratio, zero) in zip(step.operands[1:], numbers.added, strict=True):
         assert isinstance(operand, View)
-        place = f"i * {operand.strides[2]} + j * {operand.strides[3]} + c"
-        lines.append(f"at += rounded((float)({pointers.of(operand)}[{place}] - {zero}) * {number(ratio)});")
-    lines.append(f"at = at < {numbers.low} ? {numbers.low} : at > {numbers.high} ? {numbers.high} : at;")
-    lines.append(f"y[i * {step.out.strides[2]} + j * {step.out.strides[3]} + c] = (uint8_t)at;")
-    inner = f"for (int c = 0; c < {channels}; c++) {{\n{indented(chr(10).join(lines))}\n}}"
-    return f"for (int j = 0; j < {width}; j++) {{\n{indented(inner)}\n}}"
+        count = count if operand.strides[3] % LANES == 0 else step.node.shape[1]
+        place = f"{pointers.of(operand)} + i * {operand.strides[2]}"
+        added = f"{place}, {operand.strides[3]}, {zero}, {number(ratio)}"
+    limits = f"{numbers.zero}, {numbers.low}, {numbers.high}"
+    to = f"y + i * {out.strides[2]}, {out.strides[3]}"
+    return f"q_steps(arena.sums, {channels}, {count}, {width}, {ceiling}, {shift}, {factor}, {added}, {limits}, {to});"
