@@ -12,6 +12,7 @@ from gonogo.data.geometry import Geometry
 from gonogo.data.images import decode_photo
 from gonogo.export.parity import answer
 from gonogo.gauge.gauge import Gauge
+from gonogo.gauge.golden import compare, one_at_a_time
 from gonogo.runtimes.native import NativeSession
 from tests.helpers import REPOSITORY
 from tests.helpers_c import COMPILERS, STRICT, network_as_c, photos_of, run_compiler
@@ -115,6 +116,22 @@ def test_sanitizers_find_nothing_in_a_quick_look(tmp_path: Path):
     photos = photos_of(geometry, 6)
     told = sanitized("gcc", tmp_path, path, photos)
     assert np.allclose([row[0] for row in told], answer(deployed, photos).pred_probs[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arch", "options", "reduce"), [("taper", {}, 3), ("taper-study", {}, 5), ("stump", {"cut": 2}, 4)]
+)
+def test_real_photos_are_answered_as_pytorch_answers_them(
+    arch: str, options: dict[str, object], reduce: int, real_data: Path, tmp_path: Path
+):
+    names = sorted((real_data / "casting").rglob("*.jpeg"))[::150]
+    photos = np.stack([decode_photo(name, channels=1) for name in names])
+    geometry = Geometry(*photos.shape[1:3], 1, None, reduce)
+    deployed, facts, path = network_as_c(tmp_path, arch, geometry, novelty=True, **options)
+    parity = compare(facts.decision, answer(deployed, photos), one_at_a_time(NativeSession(path), photos))
+    assert parity.images == len(names) >= 25
+    assert parity.verdicts_equal
+    assert max(parity.max_abs_diff, parity.max_abs_diff_heatmap, parity.max_abs_diff_novelty) <= 1e-5
 
 
 @pytest.mark.slow

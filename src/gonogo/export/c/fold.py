@@ -75,7 +75,7 @@ def _into_conv(node: Node, inputs: tuple[Node, ...], place: int) -> Node | None:
 
 
 def _scaled(conv: Node, scale: Node, shift: Node) -> Node:
-    """Put a factor and a summand for each channel into the weights: in float64, rounded once."""
+    """Put a factor and a summand for each channel into the weights."""
     value, weight, bias = conv.inputs
     assert weight.values is not None and bias.values is not None and scale.values is not None
     factor, summand = scale.values.astype(np.float64), np.asarray(shift.values, dtype=np.float64)
