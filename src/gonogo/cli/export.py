@@ -55,7 +55,7 @@ def run(
                     file.precision,
                     f"{file.size_bytes:,}",
                     f"{parity.max_abs_diff:.1e}",
-                    f"equal on {parity.images} photos",
+                    f"{'equal' if parity.verdicts_equal else 'not all equal'} on {parity.images} photos",
                 )
                 for file, parity in zip(exported.gauge.files, exported.parities, strict=True)
             ),

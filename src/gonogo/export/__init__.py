@@ -21,12 +21,20 @@ class Exporter:
         runtime: what opens it, a name from the runtimes' registry.
         precision: "fp32" and the like.
         write: (network, facts, (N, H, W, C) uint8 calibration photos, file to write).
+        companions: further files of the gauge, written beside the first and needed by its runtime: the same name with
+            another suffix.
+        is_exact: it answers as the network does. Where it does not (eight bits), its threshold is chosen anew.
     """
 
     filename: str
     runtime: str
     precision: str
     write: Callable[[Deployed, Facts, UInt8Array, Path], None]
+    companions: tuple[str, ...] = ()
+    is_exact: bool = True
 
 
-EXPORTERS: Registry[Exporter] = Registry("exporter", {"onnx": "gonogo.export.onnx:EXPORTER"})
+EXPORTERS: Registry[Exporter] = Registry(
+    "exporter",
+    {"onnx": "gonogo.export.onnx:EXPORTER", "c": "gonogo.export.c:EXPORTER", "c-int8": "gonogo.export.c.int8:EXPORTER"},
+)

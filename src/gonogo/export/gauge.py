@@ -12,19 +12,22 @@ import numpy as np
 from gonogo import __version__
 from gonogo.data.manifest import Manifest, Sample
 from gonogo.errors import UsageError
-from gonogo.export import EXPORTERS
+from gonogo.export import EXPORTERS, Exporter
+from gonogo.export.anew import check_together, facts_anew
 from gonogo.export.parity import answer, check_parity, load_photos
 from gonogo.files import check_new_folder, new_folder, sha256
 from gonogo.gauge.facts import Facts
 from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
-from gonogo.gauge.golden import Golden, Parity
+from gonogo.gauge.golden import Golden, Parity, compare, one_at_a_time
 from gonogo.gauge.seen import SEEN_NAME, content_keys
+from gonogo.runtimes import RUNTIMES
 from gonogo.train.run import Run
 from gonogo.types import Float32Array
 
 # As many photos as a claim needs, but no more memory than a small machine has.
 PARITY_PHOTOS = 200
 PARITY_BYTES = 256_000_000
+CALIBRATION_PHOTOS = 64
 GOLDEN_PHOTOS = 8
 GOLDEN_BYTES = 8_000_000
 
@@ -66,6 +69,9 @@ def _without_photos(good_alone: dict[str, Any] | None) -> dict[str, Any] | None:
 def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, force: bool = False) -> Exported:
     """Write a gauge. It appears under its name only when every file answers as the network did.
 
+    A file in eight bits cannot: it makes a gauge of its own, with a threshold chosen anew on its own answers, and its
+    golden images carry what it answers here.
+
     Args:
         run: a finished run.
         out: the folder to write.
@@ -77,9 +83,7 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
         ExportError: a file does not answer as the network did; nothing is written.
         DataError: the run's photos are gone.
     """
-    exporters = [EXPORTERS.get(name) for name in formats]
-    if not exporters:
-        raise UsageError("no format was named; give at least one, such as --format onnx")
+    exporters = _exporters(formats)
     network = run.deployed()
     facts = gauge_facts(run)
     manifest = run.manifest()
@@ -89,27 +93,43 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
     pixels = load_photos(val, chosen, run.config.geometry)
     answers = answer(network, pixels)
     golden = _choose_golden(chosen, facts.decision.probs(answers.pred_probs), pixels[0].nbytes)
-    files, parities = [], []
+    train = manifest.select("train")
+    calibration = load_photos(train, spread(train, min(CALIBRATION_PHOTOS, len(pixels))), run.config.geometry)
+    files, parities, expected = [], [], answers.at(golden)
     with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
-        Golden(pixels[golden], answers.at(golden)).save(folder / GOLDEN_NAME)
-        np.save(folder / SEEN_NAME, content_keys(s.sha256 for s in manifest.samples if s.split != "test"))
         for exporter in exporters:
             path = folder / exporter.filename
-            exporter.write(network, facts, pixels, path)
-            parity = check_parity(path, exporter.runtime, facts.decision, network, pixels)
+            exporter.write(network, facts, calibration, path)
+            if exporter.is_exact:
+                parity = check_parity(path, exporter.runtime, facts.decision, network, pixels)
+            else:
+                facts = facts_anew(run, facts, RUNTIMES.get(exporter.runtime).open(path, 1), path.name)
+                exporter.write(network, facts, calibration, path)
+                found = one_at_a_time(RUNTIMES.get(exporter.runtime).open(path, 1), pixels)
+                parity, expected = compare(facts.decision, answers, found), found.at(golden)
             parities.append(parity)
-            files.append(
-                GaugeFile(
-                    exporter.runtime,
-                    exporter.precision,
-                    path.name,
-                    sha256(path),
-                    path.stat().st_size,
-                    parity.max_abs_diff,
-                )
-            )
+            files.append(_described(exporter, path, parity))
+        Golden(pixels[golden], expected).save(folder / GOLDEN_NAME)
+        np.save(folder / SEEN_NAME, content_keys(s.sha256 for s in manifest.samples if s.split != "test"))
         write_manifest(folder, facts, files)
     return Exported(Gauge.load(out), tuple(parities))
+
+
+def _exporters(formats: Sequence[str]) -> list[Exporter]:
+    exporters = {name: EXPORTERS.get(name) for name in formats}
+    if not exporters:
+        raise UsageError("no format was named; give at least one, such as --format onnx")
+    check_together(exporters)
+    return list(exporters.values())
+
+
+def _described(exporter: Exporter, path: Path, parity: Parity) -> GaugeFile:
+    """Return what a gauge says of a file that was just written."""
+    companions = {name: sha256(path.with_name(name)) for name in exporter.companions}
+    size = path.stat().st_size
+    return GaugeFile(
+        exporter.runtime, exporter.precision, path.name, sha256(path), size, parity.max_abs_diff, companions
+    )
 
 
 def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = False) -> list[str]:
@@ -118,10 +138,11 @@ def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = 
     Raises:
         GonogoError: as `export_gauge`, but for what only the export itself shows.
     """
-    exporters = [EXPORTERS.get(name) for name in formats]
+    exporters = _exporters(formats)
     run.load_network()
     check_new_folder(out, force=force, marker=MANIFEST_NAME)
-    return [MANIFEST_NAME, GOLDEN_NAME, *(exporter.filename for exporter in exporters)]
+    written = [name for exporter in exporters for name in (exporter.filename, *exporter.companions)]
+    return [MANIFEST_NAME, GOLDEN_NAME, *written]
 
 
 def spread(manifest: Manifest, count: int) -> list[Sample]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class GaugeFile:
         sha256: of its bytes.
         size_bytes: its length.
         max_abs_diff: largest difference of a probability to the trained network's when it was exported.
+        companions: the sha256 of further files that its runtime needs beside it, by name.
     """
 
     runtime: str
@@ -42,6 +43,11 @@ class GaugeFile:
     sha256: str
     size_bytes: int
     max_abs_diff: float
+    companions: dict[str, str] = field(default_factory=dict)
+
+    def hashes(self) -> dict[str, str]:
+        """Return the sha256 of all its files, by name."""
+        return {self.path: self.sha256, **self.companions}
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,10 @@ class Gauge:
         try:
             files = tuple(GaugeFile(**row) for row in values["files"])
             golden = str(values["golden_sha256"])
+            hashes = [*(pair for file in files for pair in file.hashes().items()), (GOLDEN_NAME, golden)]
         except (KeyError, TypeError) as error:
             raise GaugeError(f"{path / MANIFEST_NAME} lacks {error}; export the gauge again") from error
         seen = str(values.get("seen_sha256", ""))
-        hashes = [*((file.path, file.sha256) for file in files), (GOLDEN_NAME, golden)]
         for name, expected in [*hashes, (SEEN_NAME, seen)] if seen else hashes:
             _check_file(path, name, expected)
         return cls(path, facts, files, golden, seen)
@@ -206,7 +212,8 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
 def write_manifest(folder: Path, facts: Facts, files: Sequence[GaugeFile]) -> None:
     """Write ``gauge.json`` for the files that lie in the folder."""
     values = facts.to_json() | {
-        "files": [asdict(file) for file in files],
+        # What is empty is left out, so that an older gonogo opens gauges that have none of it.
+        "files": [{name: value for name, value in asdict(file).items() if value != {}} for file in files],
         "golden_sha256": sha256(folder / GOLDEN_NAME),
     }
     if (folder / SEEN_NAME).is_file():

@@ -111,7 +111,11 @@ class Deployed(nn.Module):
         Returns:
             pred_probs (N, K), heatmap (N, h', w') and, where it is measured, novelty (N,), all float32.
         """
-        watched, features = self.network.watch(self.preprocess(pixels))
+        return self.answer(self.preprocess(pixels))
+
+    def answer(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Answer (N, network_channels, h, w) float32, the normalised input of the network; returns as `forward`."""
+        watched, features = self.network.watch(inputs)
         pred_probs = torch.softmax(self.network.head(features), 1)
         heatmap = self._heatmap(pred_probs, self.network.head.maps(features))
         return (pred_probs, heatmap) if self.novelty is None else (pred_probs, heatmap, self.novelty(watched))

@@ -40,4 +40,7 @@ class Runtime:
     version: Callable[[], str]
 
 
-RUNTIMES: Registry[Runtime] = Registry("runtime", {"onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME"})
+RUNTIMES: Registry[Runtime] = Registry(
+    "runtime",
+    {"onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME", "native": "gonogo.runtimes.native:RUNTIME"},
+)

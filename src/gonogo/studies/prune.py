@@ -339,5 +339,5 @@ def _verdict(rows: list[Row]) -> str:
     if chance is not None and best.criterion != CONTROL:
         says += f" Channels that went by chance lose {chance.value:.2f} points, these {best.drop.value:.2f}."
     elif best.criterion == CONTROL:
-        says += " No way to rank filters was better than chance."
+        says += " Channels that went by chance lost least."
     return says
