@@ -21,12 +21,24 @@ class Exporter:
         runtime: what opens it, a name from the runtimes' registry.
         precision: "fp32" and the like.
         write: (network, facts, (N, H, W, C) uint8 calibration photos, file to write).
+        extra: what else it writes beside that file, under the file's own name with these suffixes.
     """
 
     filename: str
     runtime: str
     precision: str
     write: Callable[[Deployed, Facts, UInt8Array, Path], None]
+    extra: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all that it writes."""
+        return (self.filename, *(Path(self.filename).with_suffix(suffix).name for suffix in self.extra))
 
 
-EXPORTERS: Registry[Exporter] = Registry("exporter", {"onnx": "gonogo.export.onnx:EXPORTER"})
+EXPORTERS: Registry[Exporter] = Registry(
+    "exporter",
+    {
+        "onnx": "gonogo.export.onnx:EXPORTER",
+    },
+)

@@ -19,8 +19,9 @@ from gonogo.gauge.facts import Facts
 from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
 from gonogo.gauge.golden import Golden, Parity
 from gonogo.gauge.seen import SEEN_NAME, content_keys
+from gonogo.models.deployed import Deployed
 from gonogo.train.run import Run
-from gonogo.types import Float32Array
+from gonogo.types import Float32Array, UInt8Array
 
 # As many photos as a claim needs, but no more memory than a small machine has.
 PARITY_PHOTOS = 200
@@ -82,34 +83,53 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
         raise UsageError("no format was named; give at least one, such as --format onnx")
     network = run.deployed()
     facts = gauge_facts(run)
-    manifest = run.manifest()
-    val = manifest.select("val")
+    photos = validation_photos(run, network)
+    files, parities = [], []
+    with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
+        photos.golden.save(folder / GOLDEN_NAME)
+        save_seen(run, folder)
+        for exporter in exporters:
+            path = folder / exporter.filename
+            exporter.write(network, facts, photos.pixels, path)
+            parity = check_parity(path, exporter.runtime, facts.decision, network, photos.pixels)
+            parities.append(parity)
+            files.append(GaugeFile.of(path, exporter.runtime, exporter.precision, parity.max_abs_diff, exporter.extra))
+        write_manifest(folder, facts, files)
+    return Exported(Gauge.load(out), tuple(parities))
+
+
+@dataclass(frozen=True)
+class ValidationPhotos:
+    """Photos that files are compared on.
+
+    Attributes:
+        pixels: (N, H, W, C) uint8, evenly through each class.
+        golden: the few of them that go with the gauge, and the network's answers.
+    """
+
+    pixels: UInt8Array
+    golden: Golden
+
+
+def validation_photos(run: Run, network: Deployed) -> ValidationPhotos:
+    """Load as many validation photos as a claim needs, and choose the golden ones.
+
+    Raises:
+        DataError: the run's photos are gone.
+    """
+    val = run.manifest().select("val")
     photo_bytes = val.samples[0].width * val.samples[0].height * run.config.geometry.channels
     chosen = spread(val, max(GOLDEN_PHOTOS, min(PARITY_PHOTOS, PARITY_BYTES // photo_bytes)))
     pixels = load_photos(val, chosen, run.config.geometry)
     answers = answer(network, pixels)
-    golden = _choose_golden(chosen, facts.decision.probs(answers.pred_probs), pixels[0].nbytes)
-    files, parities = [], []
-    with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
-        Golden(pixels[golden], answers.at(golden)).save(folder / GOLDEN_NAME)
-        np.save(folder / SEEN_NAME, content_keys(s.sha256 for s in manifest.samples if s.split != "test"))
-        for exporter in exporters:
-            path = folder / exporter.filename
-            exporter.write(network, facts, pixels, path)
-            parity = check_parity(path, exporter.runtime, facts.decision, network, pixels)
-            parities.append(parity)
-            files.append(
-                GaugeFile(
-                    exporter.runtime,
-                    exporter.precision,
-                    path.name,
-                    sha256(path),
-                    path.stat().st_size,
-                    parity.max_abs_diff,
-                )
-            )
-        write_manifest(folder, facts, files)
-    return Exported(Gauge.load(out), tuple(parities))
+    golden = _choose_golden(chosen, run.decision.probs(answers.pred_probs), pixels[0].nbytes)
+    return ValidationPhotos(pixels, Golden(pixels[golden], answers.at(golden)))
+
+
+def save_seen(run: Run, folder: Path) -> None:
+    """Write which photos made the gauge."""
+    seen = content_keys(sample.sha256 for sample in run.manifest().samples if sample.split != "test")
+    np.save(folder / SEEN_NAME, seen)
 
 
 def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = False) -> list[str]:
@@ -121,7 +141,7 @@ def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = 
     exporters = [EXPORTERS.get(name) for name in formats]
     run.load_network()
     check_new_folder(out, force=force, marker=MANIFEST_NAME)
-    return [MANIFEST_NAME, GOLDEN_NAME, *(exporter.filename for exporter in exporters)]
+    return [MANIFEST_NAME, GOLDEN_NAME, *(name for exporter in exporters for name in exporter.names)]
 
 
 def spread(manifest: Manifest, count: int) -> list[Sample]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from gonogo.data.images import decode_photo
 from gonogo.errors import GaugeError
+from gonogo.evaluate.decision import Decision
 from gonogo.files import sha256, write_text
 from gonogo.gauge.facts import METADATA_KEY, Facts, digest
 from gonogo.gauge.seen import SEEN_NAME, Keys, content_keys
@@ -32,8 +33,10 @@ class GaugeFile:
         precision: "fp32" and the like.
         path: below the gauge's folder.
         sha256: of its bytes.
-        size_bytes: its length.
+        size_bytes: its length, and that of what belongs to it.
         max_abs_diff: largest difference of a probability to the trained network's when it was exported.
+        extra: other files beside it that it needs or belong to it, by name, with the SHA-256 of their bytes.
+        own: what it says of itself otherwise than the gauge: its "decision", and values of "about".
     """
 
     runtime: str
@@ -42,6 +45,20 @@ class GaugeFile:
     sha256: str
     size_bytes: int
     max_abs_diff: float
+    extra: dict[str, str] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: Path, runtime: str, precision: str, max_abs_diff: float, extra: Sequence[str] = ()) -> GaugeFile:
+        """Describe a file that was just written, and what lies beside it under its name with other suffixes."""
+        others = [path.with_suffix(suffix) for suffix in extra]
+        size = sum(file.stat().st_size for file in (path, *others))
+        hashes = {file.name: sha256(file) for file in others}
+        return cls(runtime, precision, path.name, sha256(path), size, max_abs_diff, hashes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; what is empty is left out."""
+        return {name: value for name, value in asdict(self).items() if value != {}}
 
 
 @dataclass(frozen=True)
@@ -50,8 +67,8 @@ class Gauge:
 
     Attributes:
         path: its folder, or its ONNX file.
-        facts: classes, threshold, geometry, and where it comes from.
-        files: its model files.
+        facts: classes, threshold, geometry, and where it comes from; those of its first file.
+        files: its model files; the first is the one that answers unless another is named.
         golden_sha256: of ``golden.npz``; empty where the ONNX file came alone.
         seen_sha256: of ``seen.npy``; empty where nothing says which photos made it.
     """
@@ -84,6 +101,7 @@ class Gauge:
             raise GaugeError(f"{path / MANIFEST_NAME} lacks {error}; export the gauge again") from error
         seen = str(values.get("seen_sha256", ""))
         hashes = [*((file.path, file.sha256) for file in files), (GOLDEN_NAME, golden)]
+        hashes += [item for file in files for item in file.extra.items()]
         for name, expected in [*hashes, (SEEN_NAME, seen)] if seen else hashes:
             _check_file(path, name, expected)
         return cls(path, facts, files, golden, seen)
@@ -95,12 +113,24 @@ class Gauge:
             values = json.loads(session.metadata[METADATA_KEY])
         except (KeyError, ValueError) as error:
             raise GaugeError(f"{path} carries no gonogo metadata; give a gauge that 'gonogo export' wrote") from error
-        file = GaugeFile("onnxruntime", "fp32", path.name, sha256(path), path.stat().st_size, float("nan"))
-        return cls(path, Facts.from_json(values, str(path)), (file,))
+        facts = Facts.from_json(values, str(path))
+        file = GaugeFile.of(path, "onnxruntime", str(facts.about.get("precision", "fp32")), float("nan"))
+        return cls(path, facts, (file,))
 
     def file_path(self, file: GaugeFile) -> Path:
         """Return where a model file lies."""
         return self.path if self.path.is_file() else self.path / file.path
+
+    def facts_of(self, file: GaugeFile) -> Facts:
+        """Return what a file says of itself: the gauge's facts, unless its precision takes a threshold of its own.
+
+        Raises:
+            GaugeError: its decision contradicts itself.
+        """
+        if not file.own:
+            return self.facts
+        decision = Decision.from_json(file.own["decision"])
+        return replace(self.facts, decision=decision, about=self.facts.about | file.own["about"])
 
     @property
     def seen(self) -> Keys:
@@ -116,7 +146,7 @@ class Gauge:
         file = file or self.files[0]
         session = RUNTIMES.get(file.runtime).open(self.file_path(file), threads)
         carried = session.metadata.get(METADATA_KEY)
-        if carried is not None and json.loads(carried) != self.facts.to_json():
+        if carried is not None and json.loads(carried) != self.facts_of(file).to_json():
             raise GaugeError(f"{self.file_path(file)} carries other facts than {MANIFEST_NAME}; export the gauge again")
         return session
 
@@ -206,7 +236,7 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
 def write_manifest(folder: Path, facts: Facts, files: Sequence[GaugeFile]) -> None:
     """Write ``gauge.json`` for the files that lie in the folder."""
     values = facts.to_json() | {
-        "files": [asdict(file) for file in files],
+        "files": [file.to_json() for file in files],
         "golden_sha256": sha256(folder / GOLDEN_NAME),
     }
     if (folder / SEEN_NAME).is_file():
