@@ -40,5 +40,6 @@ EXPORTERS: Registry[Exporter] = Registry(
     "exporter",
     {
         "onnx": "gonogo.export.onnx:EXPORTER",
+        "openvino": "gonogo.export.openvino:EXPORTER",
     },
 )

@@ -40,4 +40,10 @@ class Runtime:
     version: Callable[[], str]
 
 
-RUNTIMES: Registry[Runtime] = Registry("runtime", {"onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME"})
+RUNTIMES: Registry[Runtime] = Registry(
+    "runtime",
+    {
+        "onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME",
+        "openvino": "gonogo.runtimes.openvino:RUNTIME",
+    },
+)

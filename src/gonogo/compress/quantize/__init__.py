@@ -66,7 +66,7 @@ class Quantizer:
         precision: "int8" and the like.
         prepare: from what is quantized to what can be written.
         sign: (file, facts): put the facts in the metadata of a file that was written.
-        why_not: why this machine cannot run its files; None where it can.
+        why_not: why this machine cannot run its files, None where it can; raises where what it needs is not installed.
     """
 
     exporter: str
@@ -81,5 +81,7 @@ QUANTIZERS: Registry[Quantizer] = Registry(
     "quantizer",
     {
         "onnx-int8": "gonogo.compress.quantize.onnx_int8:QUANTIZER",
+        "openvino-int8": "gonogo.compress.quantize.openvino_int8:QUANTIZER",
+        "openvino-bf16": "gonogo.compress.quantize.openvino_bf16:QUANTIZER",
     },
 )

@@ -19,13 +19,11 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from gonogo.compress.quantize import Quantizer, Source
-from gonogo.export.onnx import body_nodes, sign, strip, widen_novelty
+from gonogo.compress.quantize.graph import JOINING, LAYERS, PASSING, Body
+from gonogo.export.onnx import sign, strip, widen_novelty
 from gonogo.gauge.facts import Facts
 from gonogo.types import UInt8Array
 
-# What has weights, and what may lie between such layers without leaving the integers.
-LAYERS = {"Conv", "Gemm", "MatMul"}
-BETWEEN = {"Relu", "Clip", "MaxPool", "AveragePool", "Add", "Concat"}
 # So many photos are asked at once while ranges are measured.
 BATCH = 8
 
@@ -45,18 +43,19 @@ class QuantizableOnnx:
     """The network as an ONNX graph; ranges are measured once, when the first file is written."""
 
     def __init__(self, source: Source) -> None:
+        self._body = Body(source.graph)
+        self.layers = self._body.layers
         self._model = onnx.ModelProto()
         self._model.CopyFrom(source.graph)
-        body = body_nodes(self._model)
         strip(self._model)
-        weights = {tensor.name for tensor in self._model.graph.initializer}
-        nodes = [node for node in self._model.graph.node if node.name in body]
-        self.layers = tuple(node.name for node in nodes if node.op_type in LAYERS and node.input[1] in weights)
-        self._between = _inside(nodes, set(self.layers))
         self._pixels, self._ranges = source.pixels, source.scratch / "onnx-ranges.json"
 
     def write(self, path: Path, floats: Collection[str], widened: float = 1.0) -> None:
         """Write a file; see `Quantizable`."""
+        nodes = self._body.in_integers(floats)
+        if not nodes:  # an empty list would stand for all of them
+            path.write_bytes(self._model.SerializeToString())
+            return
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
         with _quiet():
@@ -65,8 +64,8 @@ class QuantizableOnnx:
                 str(path),
                 None if self._ranges.is_file() else _Photos(self._pixels),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=sorted(LAYERS | BETWEEN),
-                nodes_to_quantize=[name for name in self.layers if name not in floats] + self._between,
+                op_types_to_quantize=sorted(LAYERS | PASSING | JOINING),
+                nodes_to_quantize=nodes,
                 per_channel=True,
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
@@ -77,23 +76,6 @@ class QuantizableOnnx:
         strip(written)
         widen_novelty(written, widened)
         path.write_bytes(written.SerializeToString())
-
-
-def _inside(nodes: list[onnx.NodeProto], layers: set[str]) -> list[str]:
-    """Return the nodes without weights whose result goes, at last, into a layer of the body.
-
-    What follows the last layer is in float: the head reads the features as they are.
-    """
-    needed, inside = set[str](), []
-    for node in reversed(nodes):
-        if node.name in layers or any(name in needed for name in node.output):
-            needed.update(node.input)
-            if node.op_type in BETWEEN:
-                inside.append(node.name)
-        elif node.op_type in {"Relu", "Clip"}:
-            # It costs nothing: the range of the layer before it ends where it does.
-            inside.append(node.name)
-    return inside[::-1]
 
 
 @contextmanager
