@@ -22,7 +22,7 @@ from gonogo.gauge.gauge import Gauge
 from gonogo.gauge.golden import verify
 from gonogo.runtimes import RUNTIMES
 from gonogo.train.run import Run
-from tests.helpers import in_process, one_error_line, tree, write_photos, write_plates
+from tests.helpers import in_process, one_error_line, python, tree, write_photos, write_plates
 
 # So that what is tested does not hang on how fast this machine is.
 ANY_SPEED = 1e-6
@@ -253,3 +253,21 @@ def test_the_runtime_named_is_the_one_that_opens_the_file(quantized: Made):
     (row,) = quantized.result.rows
     assert row.runtime in RUNTIMES
     assert quantized.gauge.files[0].runtime == row.runtime
+
+
+FULL_DISK = """
+import resource, signal, sys
+from gonogo.cli import main
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # every file ends here, as on a disk without room
+main()
+"""
+
+
+def test_no_room_on_the_disk_is_one_line_and_what_was_there_stays(run_folder: Path, gauge_folder: Path, tmp_path: Path):
+    out = shutil.copytree(gauge_folder, tmp_path / "gauge")
+    before = tree(tmp_path), tree(run_folder)
+    done = python(FULL_DISK, "quantize", run_folder, "--out", out, "--force")
+    assert "File too large" in one_error_line(done)
+    assert (tree(tmp_path), tree(run_folder)) == before

@@ -71,10 +71,10 @@ def run(
             tuple(formats or ("onnx-int8",)),
             data,
             Reading(data_format, task, mixed, group_by, photos),  # type: ignore[arg-type]  # checked above
-            max_drop,
-            repeats,
-            force,
-            skip_unreadable,
+            max_drop=max_drop,
+            repeats=repeats,
+            force=force,
+            skip_unreadable=skip_unreadable,
         )
         if dry_run:
             names = planned(request)

@@ -62,7 +62,8 @@ def to_model(network: Deployed, facts: Facts, calibration: UInt8Array) -> onnx.M
         # An example that ends where the crop does would be taken for the only size there is.
         example = torch.nn.functional.pad(example, (0, 0, 0, FREE_MARGIN, 0, FREE_MARGIN))
     # The exporter reports its own steps on stdout and warns of its own internals; neither is for the user.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),

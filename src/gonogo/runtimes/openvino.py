@@ -87,6 +87,8 @@ class OpenvinoSession:
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
+            # Bound to a core, it waits for whoever else is there: beside a busy process it took 3 times as long.
+            "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": self.metadata.get(PRECISION_KEY, FULL_PRECISION),
         }
         self._request = core().compile_model(model, "CPU", options).create_infer_request()
