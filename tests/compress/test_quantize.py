@@ -241,7 +241,9 @@ def test_the_command_prints_one_document_also_where_all_is_refused(run_folder: P
     document = json.loads(done.stdout)
     assert {"run", "arch", "params", "macs", "images_per_second", "val", "refused", "gauge", "rows"} <= set(document)
     reference, row = document["rows"]
-    assert (reference["name"], reference["precision"]) == ("onnx", "fp32")
+    assert (reference["name"], reference["precision"], reference["accepted"]) == ("onnx", "fp32", None)
+    assert reference["size_bytes"] > row["size_bytes"] > 0
+    assert set(reference) <= set(row)
     assert row["runtime"] == "onnxruntime"
     assert row["p50_ms"] > 0
     assert set(row["drop"]) == {"ok", "defect"}

@@ -76,7 +76,7 @@ def test_a_quantizer_names_an_exporter_and_a_file_of_its_own(name: str):
     entry = QUANTIZERS.get(name)
     assert entry.exporter in EXPORTERS
     whole = EXPORTERS.get(entry.exporter)
-    assert set(replace(whole, filename=entry.filename).names).isdisjoint(whole.names)
+    assert set(whole.named(entry.filename, entry.precision).names).isdisjoint(whole.names)
     assert entry.precision != whole.precision
     assert entry.precision in entry.filename
 

@@ -28,15 +28,15 @@ def gauge(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_gauge_lists_the_weights_as_belonging_to_the_graph(gauge: Path):
     opened = Gauge.load(gauge)
     graph, alone = opened.files
-    assert (graph.path, list(graph.extra), graph.runtime, graph.precision) == (
+    assert (graph.path, list(graph.companions), graph.runtime, graph.precision) == (
         "model.xml",
         ["model.bin"],
         "openvino",
         "fp32",
     )
     assert graph.size_bytes == sum((gauge / name).stat().st_size for name in ("model.xml", "model.bin"))
-    assert alone.extra == {}
-    assert "extra" not in json.loads((gauge / "gauge.json").read_text())["files"][1]
+    assert alone.companions == {}
+    assert "companions" not in json.loads((gauge / "gauge.json").read_text())["files"][1]
     assert all(parity.holds for _, parity in verify(opened))
 
 

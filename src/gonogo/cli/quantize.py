@@ -90,7 +90,10 @@ def run(
 def _show(console: Console, run_folder: Path, out: Path, result: Quantized, metrics: dict[str, Any]) -> None:
     from gonogo.bench.timer import device_name
 
-    reference = [(name, "fp32", f"{p50:.3f}", "", "", "", "") for name, p50 in result.references.items()]
+    reference = [
+        (row["name"], row["precision"], f"{row['p50_ms']:.3f}", "", "", f"{row['size_bytes']:,}", "")
+        for row in result.references
+    ]
     console.table(
         ("file", "precision", "p50 ms", "as fast as fp32", "largest drop", "bytes", ""),
         [*reference, *(_cells(row) for row in result.rows)],
@@ -116,7 +119,7 @@ def _show(console: Console, run_folder: Path, out: Path, result: Quantized, metr
             "leaky": metrics.get("leaky"),
             "device": device_name(),
             "rows": [
-                *({"name": name, "precision": "fp32", "p50_ms": p50} for name, p50 in result.references.items()),
+                *result.references,
                 *(row.to_json() | _layers(result, row.name) for row in result.rows),
             ],
             "refused": result.refused,

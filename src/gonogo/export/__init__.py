@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gonogo.gauge.facts import Facts
@@ -21,19 +21,25 @@ class Exporter:
         runtime: what opens it, a name from the runtimes' registry.
         precision: "fp32" and the like.
         write: (network, facts, (N, H, W, C) uint8 calibration photos, file to write).
-        extra: what else it writes beside that file, under the file's own name with these suffixes.
+        companions: further files of the gauge, written beside the first and needed by its runtime: the same name with
+            another suffix.
     """
 
     filename: str
     runtime: str
     precision: str
     write: Callable[[Deployed, Facts, UInt8Array, Path], None]
-    extra: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all that it writes."""
-        return (self.filename, *(Path(self.filename).with_suffix(suffix).name for suffix in self.extra))
+        return (self.filename, *self.companions)
+
+    def named(self, filename: str, precision: str) -> Exporter:
+        """Return what writes the same kind of files under another name."""
+        companions = tuple(Path(filename).with_suffix(Path(name).suffix).name for name in self.companions)
+        return replace(self, filename=filename, precision=precision, companions=companions)
 
 
 EXPORTERS: Registry[Exporter] = Registry(

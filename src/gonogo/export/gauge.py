@@ -93,7 +93,9 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
             exporter.write(network, facts, photos.pixels, path)
             parity = check_parity(path, exporter.runtime, facts.decision, network, photos.pixels)
             parities.append(parity)
-            files.append(GaugeFile.of(path, exporter.runtime, exporter.precision, parity.max_abs_diff, exporter.extra))
+            files.append(
+                GaugeFile.of(path, exporter.runtime, exporter.precision, parity.max_abs_diff, exporter.companions)
+            )
         write_manifest(folder, facts, files)
     return Exported(Gauge.load(out), tuple(parities))
 

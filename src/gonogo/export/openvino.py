@@ -72,4 +72,4 @@ def sign_file(path: Path, facts: Facts) -> None:
     save(model, path)
 
 
-EXPORTER = Exporter("model.xml", "openvino", "fp32", write, (WEIGHTS,))
+EXPORTER = Exporter("model.xml", "openvino", "fp32", write, ("model.bin",))

@@ -35,7 +35,7 @@ class GaugeFile:
         sha256: of its bytes.
         size_bytes: its length, and that of what belongs to it.
         max_abs_diff: largest difference of a probability to the trained network's when it was exported.
-        extra: other files beside it that it needs or belong to it, by name, with the SHA-256 of their bytes.
+        companions: the SHA-256 of further files that its runtime needs beside it, by name.
         own: what it says of itself otherwise than the gauge: its "decision", and values of "about".
     """
 
@@ -45,13 +45,15 @@ class GaugeFile:
     sha256: str
     size_bytes: int
     max_abs_diff: float
-    extra: dict[str, str] = field(default_factory=dict)
+    companions: dict[str, str] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, path: Path, runtime: str, precision: str, max_abs_diff: float, extra: Sequence[str] = ()) -> GaugeFile:
-        """Describe a file that was just written, and what lies beside it under its name with other suffixes."""
-        others = [path.with_suffix(suffix) for suffix in extra]
+    def of(
+        cls, path: Path, runtime: str, precision: str, max_abs_diff: float, companions: Sequence[str] = ()
+    ) -> GaugeFile:
+        """Describe a file that was just written, and those of these names that lie beside it."""
+        others = [path.with_name(name) for name in companions]
         size = sum(file.stat().st_size for file in (path, *others))
         hashes = {file.name: sha256(file) for file in others}
         return cls(runtime, precision, path.name, sha256(path), size, max_abs_diff, hashes)
@@ -101,7 +103,7 @@ class Gauge:
             raise GaugeError(f"{path / MANIFEST_NAME} lacks {error}; export the gauge again") from error
         seen = str(values.get("seen_sha256", ""))
         hashes = [*((file.path, file.sha256) for file in files), (GOLDEN_NAME, golden)]
-        hashes += [item for file in files for item in file.extra.items()]
+        hashes += [item for file in files for item in file.companions.items()]
         for name, expected in [*hashes, (SEEN_NAME, seen)] if seen else hashes:
             _check_file(path, name, expected)
         return cls(path, facts, files, golden, seen)

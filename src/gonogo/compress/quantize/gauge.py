@@ -83,7 +83,11 @@ def write_quantized(
             answers = one_at_a_time(candidate.session, photos.pixels)
             parity = compare(candidate.facts.decision, expected, answers)
             file = GaugeFile.of(
-                folder / candidate.path.name, exporter.runtime, exporter.precision, parity.max_abs_diff, exporter.extra
+                folder / candidate.path.name,
+                exporter.runtime,
+                exporter.precision,
+                parity.max_abs_diff,
+                exporter.companions,
             )
             files.append(file if candidate.facts == first else replace(file, own=_own(candidate.facts)))
             if candidate.mixed is not None:

@@ -82,14 +82,14 @@ class Quantized:
 
     Attributes:
         rows: every file that was tried, judged.
-        references: exporter to the latency of its file in full precision, in the same turns, in ms.
+        references: the files in full precision, timed in the same turns, as rows of ``--json``.
         mixed: by name, which layers stayed in float.
         gauge: what was written; None where every file was refused.
         val: eval object of the gauge's first file; None where there is none.
     """
 
     rows: tuple[Gated, ...]
-    references: Mapping[str, float]
+    references: tuple[dict[str, Any], ...]
     mixed: Mapping[str, Mixed]
     gauge: Gauge | None = None
     val: dict[str, Any] | None = None
@@ -117,7 +117,7 @@ def planned(request: QuantizeRequest) -> list[str]:
 
 
 def _as_exporter(quantizer: Quantizer) -> Exporter:
-    return replace(EXPORTERS.get(quantizer.exporter), filename=quantizer.filename, precision=quantizer.precision)
+    return EXPORTERS.get(quantizer.exporter).named(quantizer.filename, quantizer.precision)
 
 
 def quantize(request: QuantizeRequest, progress: Progress | None = None) -> Quantized:
@@ -142,6 +142,12 @@ def _calibration(request: QuantizeRequest, progress: Progress | None) -> Calibra
     return calibration_photos(
         request.run, request.data, request.reading, skip_unreadable=request.skip_unreadable, progress=steps
     )
+
+
+def _reference_row(name: str, file: Candidate, p50_ms: float) -> dict[str, Any]:
+    exporter = file.exporter
+    row = {"name": name, "runtime": exporter.runtime, "precision": exporter.precision, "p50_ms": p50_ms}
+    return row | {"size_bytes": file.size_bytes, "drop": {}, "accepted": None, "reason": None}
 
 
 class _Work:
@@ -172,9 +178,10 @@ class _Work:
         speeds = self._time(files)
         rows = {name: self._gate(name, trials, judged, speeds) for name in [*self.names, *self.refusals]}
         accepted = sorted((name for name, row in rows.items() if row.accepted), key=lambda name: speeds[name].p50_ms)
-        times = {name: speeds[trial].before_ms for trial in trials for name in [QUANTIZERS.get(trial).exporter]}
+        times = {QUANTIZERS.get(trial).exporter: speeds[trial].before_ms for trial in trials}
+        whole = tuple(_reference_row(name, file, times[name]) for name, file in references.items())
         mixed = {name: file.mixed for name, file in trials.items() if file.mixed is not None}
-        result = Quantized(tuple(rows[name] for name in self.request.names), times, mixed)
+        result = Quantized(tuple(rows[name] for name in self.request.names), whole, mixed)
         if not accepted:
             return result
         signed = [self._sign(trials[name], judged[name], rows[name]) for name in accepted]
