@@ -130,8 +130,8 @@ def speed_of(after: Float64Array, before: Float64Array) -> Speed:
     """Compare (R,) milliseconds that were taken in turns.
 
     The interval of the ratio is Student's of the logarithm over consecutive pieces, each with the medians of its turns:
-    what slows the machine for a while slows both within a piece. But a machine with more work than cores breaks into long
-    calls rather than into short ones, and then the medians flatter the quicker file.
+    what slows the machine for a while slows both within a piece. But a machine with more work than cores breaks into
+    long calls rather than into short ones, and then the medians flatter the quicker file.
     """
     medians = [[np.median(piece) for piece in np.array_split(times, PIECES)] for times in (after, before)]
     logs = np.log(medians[1]) - np.log(medians[0])
