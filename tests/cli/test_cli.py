@@ -20,7 +20,7 @@ from gonogo.gauge.gauge import Gauge, write_manifest
 from gonogo.gauge.golden import Golden
 from tests.helpers import command, gonogo, gonogo_json, in_process, one_error_line, write_alike
 
-COMMANDS = ("demo", "synth", "split", "train", "eval", "export", "verify", "predict", "bench", "models")
+COMMANDS = ("demo", "synth", "split", "train", "eval", "quantize", "export", "verify", "predict", "bench", "models")
 
 
 def test_the_version_and_the_help_are_printed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,20 @@ SIBLINGS = SHEETS - {"sheet-590k-dw"} | RESNETS - {"resnet20", "resnet20-v2"}
 # Whose many layers or branches take the exporter long; a backbone of timm is exported in tests/train/test_timm.py.
 LONG_TO_EXPORT = {*SIBLINGS, "nasnet-mobile", "vit-study", "densenet40", "vgg16-bn", "resnet20-v2", "timm"}
 QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES]
-EXPORTED = [pytest.param(arch, marks=pytest.mark.slow) if arch in LONG_TO_EXPORT else arch for arch in ARCHITECTURES]
+# Those that answer as the network does to the last digits; eight bits have a threshold of their own.
+EXACT = [exporter for exporter in EXPORTERS if EXPORTERS.get(exporter).is_exact]
+COARSE = [exporter for exporter in EXPORTERS if exporter not in EXACT]
+# With exporters that begin with the ONNX graph, a few networks of all kinds of layers are quick tests.
+FEW_EXPORTED = {"taper", "taper-study", "stump", "resnet20"}
+EXPORTED = [
+    pytest.param(
+        exporter,
+        arch,
+        marks=[pytest.mark.slow] if arch in LONG_TO_EXPORT or (exporter != "onnx" and arch not in FEW_EXPORTED) else [],
+    )
+    for exporter in EXACT
+    for arch in ARCHITECTURES
+]
 # The others put in layers that some architecture has as well.
 NEW_LAYERS = {"blurpool", "squeeze-excite"}
 
@@ -265,9 +279,6 @@ def test_a_network_exports_after_every_surgery(surgery: str, tmp_path: Path):
 
 # ---- exporters and runtimes
 
-# Those that answer as the network does to the last digits; eight bits have a threshold of their own.
-EXACT = [exporter for exporter in EXPORTERS if EXPORTERS.get(exporter).is_exact]
-COARSE = [exporter for exporter in EXPORTERS if exporter not in EXACT]
 # How far probabilities of random networks may move in eight bits.
 COARSE_BAR = 0.05
 
@@ -291,8 +302,7 @@ def test_a_runtime_states_its_version(runtime: str):
     assert RUNTIMES.get(runtime).version()[0].isdigit()
 
 
-@pytest.mark.parametrize("arch", EXPORTED)
-@pytest.mark.parametrize("exporter", EXACT)
+@pytest.mark.parametrize(("exporter", "arch"), EXPORTED)
 def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str, tmp_path: Path):
     entry = EXPORTERS.get(exporter)
     classes = max(classes_of(arch))
@@ -312,7 +322,7 @@ def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str
     assert parity.verdicts_equal
     session = RUNTIMES.get(entry.runtime).open(path, 1)
     assert Facts.from_json(json.loads(session.metadata[METADATA_KEY]), "file") == facts
-    assert sorted(name.name for name in tmp_path.iterdir()) == sorted([entry.filename, *entry.companions])
+    assert sorted(name.name for name in tmp_path.iterdir()) == sorted(entry.names)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +343,7 @@ def test_every_architecture_exports_in_eight_bits(exporter: str, arch: str, tmp_
     session = RUNTIMES.get(entry.runtime).open(path, 1)
     assert compare(facts.decision, answer(network, pixels), one_at_a_time(session, pixels)).max_abs_diff <= COARSE_BAR
     assert Facts.from_json(json.loads(session.metadata[METADATA_KEY]), "file") == facts
-    assert sorted(name.name for name in tmp_path.iterdir()) == sorted([entry.filename, *entry.companions])
+    assert sorted(name.name for name in tmp_path.iterdir()) == sorted(entry.names)
 
 
 GEOMETRIES = {
@@ -347,8 +357,17 @@ GEOMETRIES = {
 }
 
 
-@pytest.mark.parametrize("name", GEOMETRIES)
-@pytest.mark.parametrize("exporter", EXACT)
+FEW_GEOMETRIES = {"cropped and reduced", "any size that holds the crop"}
+
+
+@pytest.mark.parametrize(
+    ("exporter", "name"),
+    [
+        pytest.param(exporter, name, marks=() if exporter == "onnx" or name in FEW_GEOMETRIES else pytest.mark.slow)
+        for exporter in EXACT
+        for name in GEOMETRIES
+    ],
+)
 def test_an_exported_file_takes_raw_pixels_of_every_geometry(exporter: str, name: str, tmp_path: Path):
     entry, geometry = EXPORTERS.get(exporter), GEOMETRIES[name]
     facts = facts_of(geometry, 3, None)
@@ -382,17 +401,21 @@ class Transparent(torch.nn.Module):
 
 
 QUICK_REDUCTIONS = {(1, 1), (1, 4), (1, 7), (3, 1), (3, 3), (3, 6)}
+FEW_REDUCTIONS = {(1, 7), (3, 3)}
+
+
+def quick_reductions(exporter: str) -> set[tuple[int, int]]:
+    return QUICK_REDUCTIONS if exporter == "onnx" else FEW_REDUCTIONS
 
 
 @pytest.mark.parametrize(
-    ("channels", "reduce"),
+    ("exporter", "channels", "reduce"),
     [
-        pytest.param(channels, reduce, marks=() if (channels, reduce) in QUICK_REDUCTIONS else pytest.mark.slow)
-        for channels in (1, 3)
-        for reduce in range(1, 8)
+        pytest.param(exporter, *case, marks=() if case in quick_reductions(exporter) else pytest.mark.slow)
+        for exporter in EXACT
+        for case in product((1, 3), range(1, 8))
     ],
 )
-@pytest.mark.parametrize("exporter", EXACT)
 def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
     exporter: str, channels: int, reduce: int, tmp_path: Path
 ):

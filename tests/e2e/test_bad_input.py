@@ -289,11 +289,12 @@ def _commands(run_folder: Path, gauge_folder: Path, plates: Path) -> dict[str, t
         "train": ("train", plates, "--epochs", 1, "--out", "OUT"),
         "eval": ("eval", run_folder, "--out", "OUT"),
         "export": ("export", run_folder, "--out", "OUT"),
+        "quantize": ("quantize", run_folder, "--out", "OUT"),
         "predict": ("predict", gauge_folder, plates / "ok" / "00.png", "--json", "--save", "OUT"),
     }
 
 
-@pytest.mark.parametrize("name", ["synth", "train", "eval", "export", "predict"])
+@pytest.mark.parametrize("name", ["synth", "train", "eval", "export", "quantize", "predict"])
 @pytest.mark.parametrize("place", ["below a file", "far below a file", "/proc"])
 def test_an_output_that_cannot_be_written_is_refused(
     name: str, place: str, run_folder: Path, gauge_folder: Path, plates: Path, tmp_path: Path
@@ -310,7 +311,7 @@ def test_an_output_that_cannot_be_written_is_refused(
     assert tree(tmp_path) == {"file": b"in the way"}
 
 
-@pytest.mark.parametrize("name", ["synth", "train", "eval", "export"])
+@pytest.mark.parametrize("name", ["synth", "train", "eval", "export", "quantize"])
 def test_what_is_there_is_kept_unless_forced_and_never_a_foreign_folder(
     name: str, run_folder: Path, gauge_folder: Path, plates: Path, tmp_path: Path
 ):
@@ -352,6 +353,7 @@ MISSPELT = [
     (("train", "PHOTOS", "--epoch", "3"), "--epochs"),
     (("eval", "RUN", "--split", "tets"), "did you mean 'test'?"),
     (("export", "RUN", "--format", "onx"), "did you mean 'onnx'?"),
+    (("quantize", "RUN", "--format", "onx-int8"), "did you mean 'onnx-int8'?"),
     (("synth", "OUT", "--kinds", "scrach"), "did you mean 'scratch'?"),
 ]
 

@@ -57,7 +57,9 @@ def test_bench_works(gauge_folder: Path):
     assert len(json.loads(done.stdout)["rows"]) == 2
 
 
-@pytest.mark.parametrize("name", ["split", "train", "synth", "eval run", "eval gauge", "export", "models", "demo"])
+@pytest.mark.parametrize(
+    "name", ["split", "train", "synth", "eval run", "eval gauge", "export", "quantize", "models", "demo"]
+)
 def test_what_makes_gauges_prints_the_command_that_installs_it(
     name: str,
     plates: Path,
@@ -75,6 +77,7 @@ def test_what_makes_gauges_prints_the_command_that_installs_it(
         "eval run": ("eval", run_folder, *out),
         "eval gauge": ("eval", gauge_folder, plates, *out),
         "export": ("export", run_folder, *out),
+        "quantize": ("quantize", run_folder, *out),
         "models": ("models",),
         "demo": ("demo", *out),
     }[name]

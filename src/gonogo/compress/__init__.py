@@ -1,1 +1,1 @@
-"""Smaller and faster: each step is exported, timed and held against a gate."""
+"""Smaller and really faster: each step is exported, timed on the target and held to a drop in quality, or refused."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gonogo.gauge.facts import Facts
@@ -33,8 +33,23 @@ class Exporter:
     companions: tuple[str, ...] = ()
     is_exact: bool = True
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all that it writes."""
+        return (self.filename, *self.companions)
+
+    def named(self, filename: str, precision: str) -> Exporter:
+        """Return what writes the same kind of files under another name."""
+        companions = tuple(Path(filename).with_suffix(Path(name).suffix).name for name in self.companions)
+        return replace(self, filename=filename, precision=precision, companions=companions)
+
 
 EXPORTERS: Registry[Exporter] = Registry(
     "exporter",
-    {"onnx": "gonogo.export.onnx:EXPORTER", "c": "gonogo.export.c:EXPORTER", "c-int8": "gonogo.export.c.int8:EXPORTER"},
+    {
+        "onnx": "gonogo.export.onnx:EXPORTER",
+        "openvino": "gonogo.export.openvino:EXPORTER",
+        "c": "gonogo.export.c:EXPORTER",
+        "c-int8": "gonogo.export.c.int8:EXPORTER",
+    },
 )

@@ -20,9 +20,10 @@ from gonogo.gauge.facts import Facts
 from gonogo.gauge.gauge import GOLDEN_NAME, MANIFEST_NAME, Gauge, GaugeFile, write_manifest
 from gonogo.gauge.golden import Golden, Parity, compare, one_at_a_time
 from gonogo.gauge.seen import SEEN_NAME, content_keys
+from gonogo.models.deployed import Deployed
 from gonogo.runtimes import RUNTIMES
 from gonogo.train.run import Run
-from gonogo.types import Float32Array
+from gonogo.types import Float32Array, UInt8Array
 
 # As many photos as a claim needs, but no more memory than a small machine has.
 PARITY_PHOTOS = 200
@@ -86,33 +87,78 @@ def export_gauge(run: Run, out: Path, formats: Sequence[str] = ("onnx",), *, for
     exporters = _exporters(formats)
     network = run.deployed()
     facts = gauge_facts(run)
-    manifest = run.manifest()
-    val = manifest.select("val")
-    photo_bytes = val.samples[0].width * val.samples[0].height * run.config.geometry.channels
-    chosen = spread(val, max(GOLDEN_PHOTOS, min(PARITY_PHOTOS, PARITY_BYTES // photo_bytes)))
-    pixels = load_photos(val, chosen, run.config.geometry)
-    answers = answer(network, pixels)
-    golden = _choose_golden(chosen, facts.decision.probs(answers.pred_probs), pixels[0].nbytes)
-    train = manifest.select("train")
-    calibration = load_photos(train, spread(train, min(CALIBRATION_PHOTOS, len(pixels))), run.config.geometry)
-    files, parities, expected = [], [], answers.at(golden)
+    photos = validation_photos(run, network)
+    files, parities, golden = [], [], photos.golden
+    calibration = calibration_photos(run, len(photos.pixels))
     with new_folder(out, force=force, marker=MANIFEST_NAME) as folder:
         for exporter in exporters:
             path = folder / exporter.filename
             exporter.write(network, facts, calibration, path)
             if exporter.is_exact:
-                parity = check_parity(path, exporter.runtime, facts.decision, network, pixels)
+                parity = check_parity(path, exporter.runtime, facts.decision, network, photos.pixels)
             else:
                 facts = facts_anew(run, facts, RUNTIMES.get(exporter.runtime).open(path, 1), path.name)
                 exporter.write(network, facts, calibration, path)
-                found = one_at_a_time(RUNTIMES.get(exporter.runtime).open(path, 1), pixels)
-                parity, expected = compare(facts.decision, answers, found), found.at(golden)
+                session = RUNTIMES.get(exporter.runtime).open(path, 1)
+                found = one_at_a_time(session, photos.pixels)
+                parity = compare(facts.decision, answer(network, photos.pixels), found)
+                golden = Golden(golden.pixels, one_at_a_time(session, golden.pixels))
             parities.append(parity)
-            files.append(_described(exporter, path, parity))
-        Golden(pixels[golden], expected).save(folder / GOLDEN_NAME)
-        np.save(folder / SEEN_NAME, content_keys(s.sha256 for s in manifest.samples if s.split != "test"))
+            files.append(
+                GaugeFile.of(path, exporter.runtime, exporter.precision, parity.max_abs_diff, exporter.companions)
+            )
+        golden.save(folder / GOLDEN_NAME)
+        save_seen(run, folder)
         write_manifest(folder, facts, files)
     return Exported(Gauge.load(out), tuple(parities))
+
+
+@dataclass(frozen=True)
+class ValidationPhotos:
+    """Photos that files are compared on.
+
+    Attributes:
+        pixels: (N, H, W, C) uint8, evenly through each class.
+        golden: the few of them that go with the gauge, and the network's answers.
+    """
+
+    pixels: UInt8Array
+    golden: Golden
+
+
+def validation_photos(run: Run, network: Deployed) -> ValidationPhotos:
+    """Load as many validation photos as a claim needs, and choose the golden ones.
+
+    Raises:
+        DataError: the run's photos are gone.
+    """
+    val = run.manifest().select("val")
+    photo_bytes = val.samples[0].width * val.samples[0].height * run.config.geometry.channels
+    chosen = spread(val, max(GOLDEN_PHOTOS, min(PARITY_PHOTOS, PARITY_BYTES // photo_bytes)))
+    pixels = load_photos(val, chosen, run.config.geometry)
+    answers = answer(network, pixels)
+    golden = _choose_golden(chosen, run.decision.probs(answers.pred_probs), pixels[0].nbytes)
+    return ValidationPhotos(pixels, Golden(pixels[golden], answers.at(golden)))
+
+
+def calibration_photos(run: Run, most: int) -> UInt8Array:
+    """Load training photos, evenly through each class, for formats that are fitted to what a network sees.
+
+    Args:
+        run: whose photos.
+        most: of them.
+
+    Raises:
+        DataError: the run's photos are gone.
+    """
+    train = run.manifest().select("train")
+    return load_photos(train, spread(train, min(CALIBRATION_PHOTOS, most)), run.config.geometry)
+
+
+def save_seen(run: Run, folder: Path) -> None:
+    """Write which photos made the gauge."""
+    seen = content_keys(sample.sha256 for sample in run.manifest().samples if sample.split != "test")
+    np.save(folder / SEEN_NAME, seen)
 
 
 def _exporters(formats: Sequence[str]) -> list[Exporter]:
@@ -121,15 +167,6 @@ def _exporters(formats: Sequence[str]) -> list[Exporter]:
         raise UsageError("no format was named; give at least one, such as --format onnx")
     check_together(exporters)
     return list(exporters.values())
-
-
-def _described(exporter: Exporter, path: Path, parity: Parity) -> GaugeFile:
-    """Return what a gauge says of a file that was just written."""
-    companions = {name: sha256(path.with_name(name)) for name in exporter.companions}
-    size = path.stat().st_size
-    return GaugeFile(
-        exporter.runtime, exporter.precision, path.name, sha256(path), size, parity.max_abs_diff, companions
-    )
 
 
 def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = False) -> list[str]:
@@ -141,8 +178,7 @@ def planned_files(run: Run, out: Path, formats: Sequence[str], *, force: bool = 
     exporters = _exporters(formats)
     run.load_network()
     check_new_folder(out, force=force, marker=MANIFEST_NAME)
-    written = [name for exporter in exporters for name in (exporter.filename, *exporter.companions)]
-    return [MANIFEST_NAME, GOLDEN_NAME, *written]
+    return [MANIFEST_NAME, GOLDEN_NAME, *(name for exporter in exporters for name in exporter.names)]
 
 
 def spread(manifest: Manifest, count: int) -> list[Sample]:

@@ -9,6 +9,7 @@ import logging
 import warnings
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 
@@ -21,6 +22,11 @@ from gonogo.types import UInt8Array
 
 OPSET = 18
 FREE_MARGIN = 16
+# Where PyTorch's exporter says which modules a node comes from, outermost first, and how those of the body are called.
+SCOPES_KEY = "pkg.torch.onnx.name_scopes"
+BODY_SCOPE = "'network.body"
+# What sets the limit of novelty, by the names that the exporter leaves to a network's buffers.
+NOVELTY_LIMIT = ("novelty.scale", "novelty.shift")
 
 
 def _dynamic_shape(geometry: Geometry) -> dict[int, object]:
@@ -43,12 +49,21 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
     Raises:
         ExportError: the network holds something that ONNX cannot say.
     """
+    model = to_model(network, facts, calibration)
+    strip(model)
+    sign(model, facts)
+    path.write_bytes(model.SerializeToString())
+
+
+def to_model(network: Deployed, facts: Facts, calibration: UInt8Array) -> onnx.ModelProto:
+    """Return the graph with all that the exporter leaves for debugging; arguments and errors as of `write`."""
     example = torch.from_numpy(calibration[:2])
     if facts.geometry.height is None:
         # An example that ends where the crop does would be taken for the only size there is.
         example = torch.nn.functional.pad(example, (0, 0, 0, FREE_MARGIN, 0, FREE_MARGIN))
     # The exporter reports its own steps on stdout and warns of its own internals; neither is for the user.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -71,15 +86,41 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
             reason = str(error.__cause__ or error).splitlines()[0]
             raise ExportError(f"this network cannot be written as ONNX ({reason}); --debug shows where") from error
     assert program is not None
-    model = program.model_proto
-    _strip(model)
+    return program.model_proto
+
+
+def body_nodes(model: onnx.ModelProto) -> frozenset[str]:
+    """Return the names of the nodes that compute the features: neither the way from pixels to input, nor the head.
+
+    Args:
+        model: as `to_model` returns it; the exporter says of each node which module it stands for.
+    """
+    return frozenset(
+        node.name
+        for node in model.graph.node
+        if any(prop.key == SCOPES_KEY and BODY_SCOPE in prop.value for prop in node.metadata_props)
+    )
+
+
+def widen_novelty(model: onnx.ModelProto, factor: float) -> None:
+    """Let photos be so many times farther from those of training until they are unknown; a graph without a limit stays.
+
+    The distance is a sum of squares of scaled and shifted values, so both shrink by the root of the factor.
+    """
+    for tensor in model.graph.initializer:
+        if tensor.name in NOVELTY_LIMIT:
+            values = onnx.numpy_helper.to_array(tensor) / np.float32(factor**0.5)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+
+
+def sign(model: onnx.ModelProto, facts: Facts) -> None:
+    """Put the facts into the metadata, in the place of all that is there, and check the graph."""
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(facts.to_json(), sort_keys=True)})
     model.producer_name, model.doc_string = "gonogo", ""
     onnx.checker.check_model(model, full_check=True)
-    path.write_bytes(model.SerializeToString())
 
 
-def _strip(model: onnx.ModelProto) -> None:
+def strip(model: onnx.ModelProto) -> None:
     """Remove what the exporter leaves for debugging: stack traces make up most of a small file."""
     del model.metadata_props[:]
     del model.graph.metadata_props[:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from gonogo.data.images import decode_photo
 from gonogo.errors import GaugeError
+from gonogo.evaluate.decision import Decision
 from gonogo.files import sha256, write_text
 from gonogo.gauge.facts import METADATA_KEY, Facts, digest
 from gonogo.gauge.seen import SEEN_NAME, Keys, content_keys
@@ -32,9 +33,10 @@ class GaugeFile:
         precision: "fp32" and the like.
         path: below the gauge's folder.
         sha256: of its bytes.
-        size_bytes: its length.
+        size_bytes: its length, and that of what belongs to it.
         max_abs_diff: largest difference of a probability to the trained network's when it was exported.
-        companions: the sha256 of further files that its runtime needs beside it, by name.
+        companions: the SHA-256 of further files that its runtime needs beside it, by name.
+        own: what it says of itself otherwise than the gauge: its "decision", and values of "about".
     """
 
     runtime: str
@@ -44,10 +46,25 @@ class GaugeFile:
     size_bytes: int
     max_abs_diff: float
     companions: dict[str, str] = field(default_factory=dict)
+    own: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, path: Path, runtime: str, precision: str, max_abs_diff: float, companions: Sequence[str] = ()
+    ) -> GaugeFile:
+        """Describe a file that was just written, and those of these names that lie beside it."""
+        others = [path.with_name(name) for name in companions]
+        size = sum(file.stat().st_size for file in (path, *others))
+        hashes = {file.name: sha256(file) for file in others}
+        return cls(runtime, precision, path.name, sha256(path), size, max_abs_diff, hashes)
 
     def hashes(self) -> dict[str, str]:
-        """Return the sha256 of all its files, by name."""
+        """Return the SHA-256 of all its files, by name."""
         return {self.path: self.sha256, **self.companions}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values; what is empty is left out, so that an older gonogo opens gauges that have none of it."""
+        return {name: value for name, value in asdict(self).items() if value != {}}
 
 
 @dataclass(frozen=True)
@@ -56,8 +73,8 @@ class Gauge:
 
     Attributes:
         path: its folder, or its ONNX file.
-        facts: classes, threshold, geometry, and where it comes from.
-        files: its model files.
+        facts: classes, threshold, geometry, and where it comes from; those of its first file.
+        files: its model files; the first is the one that answers unless another is named.
         golden_sha256: of ``golden.npz``; empty where the ONNX file came alone.
         seen_sha256: of ``seen.npy``; empty where nothing says which photos made it.
     """
@@ -101,12 +118,24 @@ class Gauge:
             values = json.loads(session.metadata[METADATA_KEY])
         except (KeyError, ValueError) as error:
             raise GaugeError(f"{path} carries no gonogo metadata; give a gauge that 'gonogo export' wrote") from error
-        file = GaugeFile("onnxruntime", "fp32", path.name, sha256(path), path.stat().st_size, float("nan"))
-        return cls(path, Facts.from_json(values, str(path)), (file,))
+        facts = Facts.from_json(values, str(path))
+        file = GaugeFile.of(path, "onnxruntime", str(facts.about.get("precision", "fp32")), float("nan"))
+        return cls(path, facts, (file,))
 
     def file_path(self, file: GaugeFile) -> Path:
         """Return where a model file lies."""
         return self.path if self.path.is_file() else self.path / file.path
+
+    def facts_of(self, file: GaugeFile) -> Facts:
+        """Return what a file says of itself: the gauge's facts, unless its precision takes a threshold of its own.
+
+        Raises:
+            GaugeError: its decision contradicts itself.
+        """
+        if not file.own:
+            return self.facts
+        decision = Decision.from_json(file.own["decision"])
+        return replace(self.facts, decision=decision, about=self.facts.about | file.own["about"])
 
     @property
     def seen(self) -> Keys:
@@ -122,7 +151,7 @@ class Gauge:
         file = file or self.files[0]
         session = RUNTIMES.get(file.runtime).open(self.file_path(file), threads)
         carried = session.metadata.get(METADATA_KEY)
-        if carried is not None and json.loads(carried) != self.facts.to_json():
+        if carried is not None and json.loads(carried) != self.facts_of(file).to_json():
             raise GaugeError(f"{self.file_path(file)} carries other facts than {MANIFEST_NAME}; export the gauge again")
         return session
 
@@ -212,8 +241,7 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
 def write_manifest(folder: Path, facts: Facts, files: Sequence[GaugeFile]) -> None:
     """Write ``gauge.json`` for the files that lie in the folder."""
     values = facts.to_json() | {
-        # What is empty is left out, so that an older gonogo opens gauges that have none of it.
-        "files": [{name: value for name, value in asdict(file).items() if value != {}} for file in files],
+        "files": [file.to_json() for file in files],
         "golden_sha256": sha256(folder / GOLDEN_NAME),
     }
     if (folder / SEEN_NAME).is_file():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from gonogo.errors import GaugeError
 from gonogo.evaluate.decision import Decision
 from gonogo.gauge.gauge import Gauge, GaugeFile, check_golden
 from gonogo.runtimes import Session
-from gonogo.types import Answer, UInt8Array
+from gonogo.types import Answer, Float32Array, UInt8Array
 
 # Largest difference of a probability between the trained network and a file in full precision.
 TOLERANCE = 1e-4
@@ -26,15 +27,23 @@ class Golden:
     Attributes:
         pixels: (N, H, W, C) uint8 camera pixels; photos of several sizes are cut to the smallest.
         answer: of the trained network.
+        own: of files that do not answer as the network did, by name: what each answered when it was written.
     """
 
     pixels: UInt8Array
     answer: Answer
+    own: Mapping[str, Answer] = field(default_factory=dict)
+
+    def expected(self, file: GaugeFile) -> Answer:
+        """Return what a file should answer."""
+        return self.own.get(file.path, self.answer)
 
     def save(self, path: Path) -> None:
         """Write an npz file."""
-        answers = {name: values for name, values in self.answer._asdict().items() if values is not None}
-        np.savez_compressed(path, pixels=self.pixels, **answers)
+        arrays = _arrays(self.answer, "")
+        for name, answer in self.own.items():
+            arrays |= _arrays(answer, f"{name}/")
+        np.savez_compressed(path, allow_pickle=False, pixels=self.pixels, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> Golden:
@@ -45,15 +54,23 @@ class Golden:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                answers = {name: arrays[name] for name in Answer._fields if name in arrays}
-                return cls(arrays["pixels"], Answer(**answers))
+                own = sorted({name.rpartition("/")[0] for name in arrays.files} - {""})
+                return cls(arrays["pixels"], _answer(arrays, ""), {name: _answer(arrays, f"{name}/") for name in own})
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise GaugeError(f"{path} cannot be read ({error}); export the gauge again") from error
 
 
+def _arrays(answer: Answer, prefix: str) -> dict[str, Float32Array]:
+    return {f"{prefix}{name}": values for name, values in answer._asdict().items() if values is not None}
+
+
+def _answer(arrays: Mapping[str, Float32Array], prefix: str) -> Answer:
+    return Answer(**{name: arrays[f"{prefix}{name}"] for name in Answer._fields if f"{prefix}{name}" in arrays})
+
+
 @dataclass(frozen=True)
 class Parity:
-    """How a model file's answers compare with the trained network's.
+    """How a model file's answers compare with those expected: the trained network's, or its own when it was written.
 
     Attributes:
         images: photos compared.
@@ -99,13 +116,14 @@ def one_at_a_time(session: Session, pixels: UInt8Array) -> Answer:
 
 
 def verify(gauge: Gauge) -> list[tuple[GaugeFile, Parity]]:
-    """Replay the golden images on every model file of a gauge.
+    """Replay the golden images on every model file of a gauge; a quantized one must answer as it did when written.
 
     Raises:
         GaugeError: the golden images are missing or damaged, or a file cannot be opened.
     """
     golden = Golden.load(check_golden(gauge))
-    return [
-        (file, compare(gauge.facts.decision, golden.answer, one_at_a_time(gauge.open(file), golden.pixels)))
-        for file in gauge.files
-    ]
+    rows = []
+    for file in gauge.files:
+        found = one_at_a_time(gauge.open(file), golden.pixels)
+        rows.append((file, compare(gauge.facts_of(file).decision, golden.expected(file), found)))
+    return rows

@@ -42,5 +42,9 @@ class Runtime:
 
 RUNTIMES: Registry[Runtime] = Registry(
     "runtime",
-    {"onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME", "native": "gonogo.runtimes.native:RUNTIME"},
+    {
+        "onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME",
+        "openvino": "gonogo.runtimes.openvino:RUNTIME",
+        "native": "gonogo.runtimes.native:RUNTIME",
+    },
 )
