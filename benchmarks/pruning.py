@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 import torch_pruning
-from common import data_folder, heading, scratch
 from lightning_fabric import Fabric
 
+from common import data_folder, heading, scratch
 from gonogo.compress.prune.prune import FINE_TUNING, Patient, PruneRequest, estimate, open_patient, surgeon_of
 from gonogo.compress.prune.target import Target
 from gonogo.config import to_dict
