@@ -20,7 +20,8 @@ import torch_pruning
 from lightning_fabric import Fabric
 
 from common import data_folder, heading, scratch
-from gonogo.compress.prune.prune import FINE_TUNING, Patient, PruneRequest, estimate, open_patient, surgeon_of
+from gonogo.compress.prune.patient import Patient, estimate, open_patient
+from gonogo.compress.prune.prune import FINE_TUNING, PruneRequest, surgeon_of
 from gonogo.compress.prune.target import Target
 from gonogo.config import to_dict
 from gonogo.evaluate.paired import paired_drop

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gonogo.compress.prune import prune as module
+from gonogo.compress.prune import verdict
+from gonogo.compress.prune.patient import Patient
 from gonogo.compress.prune.prune import PruneRequest, prune
 from gonogo.compress.prune.schedule import Limits
 from gonogo.compress.prune.target import Target, read_target
@@ -30,7 +31,7 @@ HALF = Target("macs", 0.5)
 @pytest.fixture(autouse=True)
 def _any_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a small network is faster is measured, and of no matter to most tests here."""
-    monkeypatch.setattr(module, "LEAST_SPEEDUP", 0.01)
+    monkeypatch.setattr(verdict, "LEAST_SPEEDUP", 0.01)
 
 
 def request_of(run: Path, out: Path, **changes: object) -> PruneRequest:
@@ -42,7 +43,7 @@ def request_of(run: Path, out: Path, **changes: object) -> PruneRequest:
 def pruned(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The plates' run at half its multiply-adds. Read it, never write to it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "LEAST_SPEEDUP", 0.01)
+        patch.setattr(verdict, "LEAST_SPEEDUP", 0.01)
         return prune(request_of(run_folder, tmp_path_factory.mktemp("pruned") / "run")).run
 
 
@@ -141,14 +142,14 @@ def test_blocks_and_streams_of_a_residual_network_go(plates: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_a_target_in_time_is_searched_by_measuring(run_folder: Path, tmp_path: Path):
     tried = []
-    timer = module.Patient.times
+    timer = Patient.times
 
     def counted(self, **networks):
         tried.append(networks)
         return timer(self, **networks)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.Patient, "times", counted)
+        patch.setattr(Patient, "times", counted)
         found = prune(request_of(run_folder, tmp_path / "run", target=Target("latency_ms", 1000.0)))
     # Everything is quick enough: the search ends near the whole network, after a few exports.
     assert found.figures["macs_after"] > 0.9 * found.figures["macs_before"]
@@ -164,7 +165,7 @@ def test_a_target_out_of_reach_is_said_and_nothing_written(run_folder: Path, tmp
 
 @pytest.mark.slow
 def test_what_is_not_faster_is_refused_with_its_figures(run_folder: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(module, "LEAST_SPEEDUP", 1000.0)
+    monkeypatch.setattr(verdict, "LEAST_SPEEDUP", 1000.0)
     said = r"pruned it takes [\d.]+ ms where the original takes [\d.]+ ms \([\d.]+x, expected 1000x or more\)"
     with pytest.raises(BarNotMetError, match=said):
         prune(request_of(run_folder, tmp_path / "run"))
@@ -292,7 +293,7 @@ def test_a_target_of_several_steps_takes_the_same_share_each_time():
 
 
 def test_faster_is_a_matter_of_both_times():
-    assert module.not_faster({"original": Timed(1.0, 10), "pruned": Timed(0.5, 10)}) is None
+    assert verdict.not_faster({"original": Timed(1.0, 10), "pruned": Timed(0.5, 10)}) is None
 
 
 def test_a_drop_is_paired_over_photos():

@@ -9,44 +9,30 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from gonogo.compress.prune.cost import CostModel
-from gonogo.compress.prune.evidence import Evidence
 from gonogo.compress.prune.importance import CRITERIA
+from gonogo.compress.prune.patient import Patient, estimate, open_patient
 from gonogo.compress.prune.schedule import Limits, Scope
 from gonogo.compress.prune.surgeon import Surgeon, remove_blocks
 from gonogo.compress.prune.target import Target
+from gonogo.compress.prune.verdict import check_faster, costs, hold_against
 from gonogo.compress.prune.widths import fast_multiple
-from gonogo.compress.timing import Timed, time_networks
 from gonogo.config import to_dict
-from gonogo.errors import BarNotMetError, UsageError
+from gonogo.errors import UsageError
 from gonogo.evaluate.options import policy_from
-from gonogo.evaluate.paired import paired_drop
-from gonogo.export.gauge import gauge_facts, spread
-from gonogo.export.parity import load_photos
 from gonogo.files import remove_leftovers, sha256
 from gonogo.models.architecture import Network
-from gonogo.models.deployed import Deployed
 from gonogo.models.pruned import Pruning, apply, removable_blocks
 from gonogo.splitting import Progress
-from gonogo.train.averaging import estimate_norms
 from gonogo.train.loop import Step
-from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe, resolve_recipe
-from gonogo.train.reopen import reopen
 from gonogo.train.run import Run, RunConfig
 from gonogo.train.teacher import Teaching, learn_from
-from gonogo.train.train import Plan, answers, check_run_folder, check_same_config, finish, loader
-from gonogo.types import UInt8Array
+from gonogo.train.train import Plan, check_run_folder, check_same_config, finish
 
-# Training photos that criteria look at, and that BatchNorm is estimated on.
-JUDGED, ESTIMATED = 256, 4096
-TIMED_PHOTOS = 8
-# Faster by less than this is not told from the machine's noise, and not worth a network of its own.
-LEAST_SPEEDUP = 1.05
 # How a pruned network learns again: from where it is, and slowly.
 FINE_TUNING: Mapping[str, Any] = {
     "epochs": 15,
@@ -105,34 +91,6 @@ class PruneRequest:
 
 
 @dataclass(frozen=True)
-class Patient:
-    """A run that is open for pruning.
-
-    Attributes:
-        run: the original.
-        network: its network, in evaluation.
-        prepared: its photos.
-        photos: (N, H, W, C) uint8 camera pixels of validation, for timing.
-        evidence: the network and training photos.
-    """
-
-    run: Run
-    network: Network
-    prepared: Prepared
-    photos: UInt8Array
-    evidence: Evidence
-
-    def deployed(self, network: Network) -> Deployed:
-        """Return a network as it would be deployed, without what tells the unknown, which is fitted at the end."""
-        return Deployed(copy.deepcopy(network).cpu(), self.run.config.geometry, self.run.config.task).eval()
-
-    def times(self, **networks: Network) -> dict[str, Timed]:
-        """Return milliseconds of one photo and bytes of the file, all networks in the same run."""
-        deployed = {name: self.deployed(network) for name, network in networks.items()}
-        return time_networks(deployed, gauge_facts(self.run), self.photos)
-
-
-@dataclass(frozen=True)
 class Pruned:
     """What came out.
 
@@ -143,30 +101,6 @@ class Pruned:
 
     run: Run
     figures: dict[str, Any]
-
-
-def open_patient(path: Path, data: Path | None, seed: int, progress: Progress | None = None) -> Patient:
-    """Open a run for pruning.
-
-    Raises:
-        RunError: it is none, or has not finished.
-        UsageError: it was shown no defect.
-    """
-    run = Run.open(path)
-    if run.metrics.get("good_alone") is not None:
-        raise UsageError(
-            f"{path} knows good parts alone, and there is no answer to hold a pruned one against; label some"
-        )
-    network = run.load_network()
-    prepared = reopen(run, data, progress)
-    val = prepared.manifest.select("val")
-    photos = load_photos(val, spread(val, TIMED_PHOTOS), run.config.geometry)
-    fabric = Fabric(accelerator="cpu", devices=1)
-    train = loader(prepared, "train", fabric)
-    order = np.random.default_rng(seed).permutation(len(train))[:JUDGED]
-    train.rows, train.labels = train.rows[order], train.labels[torch.from_numpy(order)]
-    judged, labels = (torch.cat(values) for values in zip(*train.batches(JUDGED), strict=True))
-    return Patient(run, network, prepared, photos, Evidence(network, judged, labels, seed))
 
 
 def prune(
@@ -208,7 +142,7 @@ def prune(
         else:
             history.append(_operate(request, patient, surgeon, network, step))
             if step == request.steps:
-                times = _check_faster(patient, network)
+                times = check_faster(patient, network)
             if step == 1:
                 shutil.rmtree(run.path, ignore_errors=True)
             run.write_config(config, patient.prepared.manifest, history)
@@ -216,7 +150,8 @@ def prune(
         teacher, checkpoint = copy.deepcopy(patient.network), _checkpoint(run, step)
         learnt = learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
     planned = Plan(config, patient.prepared, network, policy_from(**config.decision), [], _rejects_unknown(patient))
-    figures = _figures(request, patient, surgeon, network, fabric, times)
+    figures = {"criterion": request.criterion, "target": str(request.target)}
+    figures |= hold_against(patient, surgeon, network, fabric, request.max_drop, times)
     finish(
         run, planned, learnt, fabric, pruning=figures, **({"refused": figures["refused"]} if figures["refused"] else {})
     )
@@ -236,16 +171,7 @@ def plan_pruning(
     surgeon = surgeon_of(request, patient, note)
     network = copy.deepcopy(patient.network)
     _operate(request, patient, surgeon, network, 1)
-    return _costs(surgeon, network, patient.times(original=patient.network, pruned=network))
-
-
-def estimate(network: Network, prepared: Prepared, fabric: Fabric) -> None:
-    """Estimate BatchNorm's statistics anew, on training photos as they are."""
-    network.to(fabric.device).requires_grad_(True)
-    train = loader(prepared, "train", fabric)
-    train.rows, train.labels = train.rows[:ESTIMATED], train.labels[:ESTIMATED]
-    estimate_norms(network, network, lambda: train.batches(JUDGED))
-    network.eval()
+    return costs(surgeon, network, patient.times(original=patient.network, pruned=network))
 
 
 def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, step: int) -> Pruning:
@@ -277,85 +203,6 @@ def surgeon_of(request: PruneRequest, patient: Patient, note: Callable[[str], No
         timer=lambda network: patient.times(pruned=network)["pruned"].p50_ms,
         whole_ms=patient.times(original=patient.network)["original"].p50_ms if request.target.is_time else 0.0,
     )
-
-
-def _check_faster(patient: Patient, network: Network) -> dict[str, Timed]:
-    """Refuse what is not faster before it learns for an hour; return the times.
-
-    Raises:
-        BarNotMetError: it is not.
-    """
-    times = patient.times(original=patient.network, pruned=network)
-    slow = not_faster(times)
-    if slow:
-        raise BarNotMetError(f"{slow}; give --round 8 or 16, --blocks, or a lower target")
-    return times
-
-
-def not_faster(times: Mapping[str, Timed]) -> str | None:
-    """Return why a pruned network does not pay; None where it does."""
-    before, after = times["original"].p50_ms, times["pruned"].p50_ms
-    if before / after >= LEAST_SPEEDUP:
-        return None
-    return (
-        f"pruned it takes {after:.3f} ms where the original takes {before:.3f} ms ({before / after:.2f}x, expected "
-        f"{LEAST_SPEEDUP:g}x or more)"
-    )
-
-
-def _figures(
-    request: PruneRequest,
-    patient: Patient,
-    surgeon: Surgeon,
-    network: Network,
-    fabric: Fabric,
-    times: dict[str, Timed] | None,
-) -> dict[str, Any]:
-    """Hold the pruned network against the original; return what ``metrics.json`` says of it.
-
-    Args:
-        request: what was asked.
-        patient: the original.
-        surgeon: who took channels out.
-        network: what is left, in the end.
-        fabric: device and precision.
-        times: of both; None where they were taken before an interruption.
-    """
-    labels, before = patient.run.read_predictions()
-    after = answers(network, patient.prepared, "val", fabric)
-    val = patient.prepared.manifest.select("val")
-    groups = val.groups if patient.prepared.manifest.has_groups else None
-    drop = paired_drop(patient.run.config.task, labels, before, after, groups)
-    network.cpu()
-    times = times or patient.times(original=patient.network, pruned=network)
-    refused = not_faster(times)
-    if drop.value > request.max_drop:
-        lost = f"{drop.in_words()} were lost on validation, and --max-drop allows {request.max_drop:g}"
-        refused = lost if refused is None else f"{refused}; {lost}"
-    return {
-        "criterion": request.criterion,
-        "target": str(request.target),
-        "round": surgeon.limits.multiple,
-        **_costs(surgeon, network, times),
-        "accuracy_before": float((before.argmax(1) == labels).mean()),
-        "accuracy_after": float((after.argmax(1) == labels).mean()),
-        "drop": drop.to_json(),
-        "refused": refused,
-    }
-
-
-def _costs(surgeon: Surgeon, network: Network, times: Mapping[str, Timed]) -> dict[str, Any]:
-    left, whole = CostModel(network, surgeon.in_channels, surgeon.size)(Pruning()), surgeon.whole(Pruning())
-    return {
-        "macs_before": whole.macs,
-        "macs_after": left.macs,
-        "params_before": whole.params,
-        "params_after": left.params,
-        "p50_ms_before": times["original"].p50_ms,
-        "p50_ms_after": times["pruned"].p50_ms,
-        "size_bytes_before": times["original"].size_bytes,
-        "size_bytes_after": times["pruned"].size_bytes,
-    }
 
 
 def _config(request: PruneRequest, patient: Patient, recipe: Recipe) -> RunConfig:

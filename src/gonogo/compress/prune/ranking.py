@@ -10,7 +10,8 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from gonogo.compress.prune.importance import CONTROL, CRITERIA
-from gonogo.compress.prune.prune import Patient, PruneRequest, estimate, open_patient, surgeon_of
+from gonogo.compress.prune.patient import Patient, estimate, open_patient
+from gonogo.compress.prune.prune import PruneRequest, surgeon_of
 from gonogo.compress.prune.surgeon import Surgeon
 from gonogo.errors import UsageError
 from gonogo.evaluate.paired import paired_drop

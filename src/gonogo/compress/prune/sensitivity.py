@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from gonogo.compress.prune.graph import mask
-from gonogo.compress.prune.prune import PruneRequest, open_patient, surgeon_of
+from gonogo.compress.prune.patient import open_patient
+from gonogo.compress.prune.prune import PruneRequest, surgeon_of
 from gonogo.splitting import Progress
 
 SHARES = (0.25, 0.5, 0.75)
