@@ -24,6 +24,7 @@ from gonogo.cli import (
     split,
     study,
     synth,
+    taper_depth,
     train,
     verify,
 )
@@ -51,6 +52,7 @@ for name, module in (
     ("compare", compare),
     ("prune", prune),
     ("distil", distil),
+    ("taper-depth", taper_depth),
     ("export", export),
     ("verify", verify),
     ("predict", predict),
