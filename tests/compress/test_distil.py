@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ import pytest
 from safetensors.torch import save_file
 
 from gonogo.compress.distil import DistilRequest, Watcher, distil, plan_distillation
+from gonogo.compress.prune.graph import find_groups, removal
 from gonogo.compress.teachers import TeacherRequest
 from gonogo.data.geometry import Geometry
 from gonogo.errors import RunError, UsageError
 from gonogo.models import ARCHITECTURES
-from gonogo.models.architecture import make_spec
+from gonogo.models.architecture import PoolingHead, make_spec
+from gonogo.models.pruned import apply
+from gonogo.train.checkpoint import copy_weights
+from gonogo.train.distil import Pupil
+from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
@@ -117,6 +123,44 @@ def test_a_run_learns_on_from_its_weights_in_its_own_split(teacher: Path, plates
         distil(request_for(teacher, plates, first.path, on | {"force": True}, goes_on=first.path))
 
 
+def test_a_pruned_run_learns_on_and_stays_as_small(teacher: Path, plates: Path, tmp_path: Path):
+    shutil.copytree(teacher, tmp_path / "pruned")
+    pruned = Run(tmp_path / "pruned")
+    network = pruned.load_network()
+    groups = find_groups(network, 1, (64, 64), "taper-wide")
+    history = [removal({group: np.arange(group.width // 2) for group in groups}, criterion="l2")]
+    apply(network, history[0])
+    pruned.write_history_of_prunings(pruned.config, history)
+    pruned.write_weights(copy_weights(network))
+    on = {"options": DataOptions(), "recipe": {"epochs": 1, "batch_size": 8}}
+    for what in ("logits", "both"):
+        run = distil(request_for(teacher, plates, tmp_path / what, on, goes_on=pruned.path, what=what))
+        assert [step.to_json() for step in run.history] == [step.to_json() for step in history]
+        shapes = {name: value.shape for name, value in run.load_network().state_dict().items()}
+        assert shapes == {name: value.shape for name, value in network.state_dict().items()}
+        assert run.metrics["params"] < 10_000 < run.metrics["distilled"]["teacher_params"]
+
+
+@pytest.mark.usefixtures("empty_cache")  # the first training computes what the others find in the cache
+@pytest.mark.parametrize("changes", [{}, {"reduce": 2}])
+def test_killed_and_gone_on_with_it_ends_with_the_same_bits(
+    changes: dict[str, Any], teacher: Path, plates: Path, tmp_path: Path
+):
+    def kill(step: Step) -> None:
+        if step.epoch == 2 and step.row is None:
+            raise KeyboardInterrupt
+
+    student = {"recipe": QUICK | {"epochs": 3}, "options": replace(PAIRS, **changes)}
+    what: Any = "both" if changes else "logits"
+    whole = distil(request_for(teacher, plates, tmp_path / "whole", student, what=what))
+    request = request_for(teacher, plates, tmp_path / "killed", student, what=what)
+    with pytest.raises(KeyboardInterrupt):
+        distil(request, report=kill)
+    assert Run(tmp_path / "killed").checkpoint.is_file()
+    again = distil(replace(request, student=replace(request.student, resume=True)))
+    assert (again.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
+
+
 def test_a_run_goes_on_only_with_what_it_began_with(teacher: Path, plates: Path, tmp_path: Path):
     request = request_for(teacher, plates, tmp_path / "small")
     done = tree(distil(request).path)
@@ -180,8 +224,7 @@ CHANGES = {"timm": {"backbone": "mobilenetv2_035"}, "nasnet-mobile": {"filters":
 
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_every_architecture_has_features_to_teach(name: str):
-    """Without a forward pass: what is pooled has a width, whatever head the network has."""
+def test_every_architecture_has_features_to_teach_and_learns_some_or_says_why_not(name: str):
     architecture = ARCHITECTURES.get(name)
     size = architecture.size if max(architecture.size) < 100 else (96, 96)
     colour = architecture.colour or "grey"
@@ -190,3 +233,8 @@ def test_every_architecture_has_features_to_teach(name: str):
     network = make_spec(name, 2, len(levels), CHANGES.get(name, {})).build()
     watcher = Watcher(network, geometry)
     assert watcher.head.classifier.in_features >= 2 * len(watcher.head.statistics)
+    if isinstance(network.head, PoolingHead):
+        assert Pupil(network, 3).head.guess.in_features == network.head.pooled_width
+    else:
+        with pytest.raises(UsageError, match=f"found {type(network.head).__name__}; give a taper"):
+            Pupil(network, 3)

@@ -313,6 +313,7 @@ def _figures(found: Distillation, fabric: Fabric) -> dict[str, Any]:
     }
     if found.order is None:
         return figures
+    teacher.to(fabric.device)
     told = answers(teacher, found.seen, "val", fabric)[:, list(found.order)].argmax(1)
     ours = answers(found.planned.network, found.planned.prepared, "val", fabric).argmax(1)
     labels = found.planned.prepared.manifest.select("val").labels

@@ -192,6 +192,8 @@ def learn_taught(
     else:
         answering.teacher.to(fabric.device).eval().requires_grad_(False)
         train = SharedViews(prepared, answering.prepared, answering.teacher, fabric.device)
+    # Features that are computed draw numbers, those from the cache do not; the pupil is to be the same.
+    torch.manual_seed(recipe.seed)
     pupil = network if lesson is None else Pupil(network, lesson.targets.shape[1])
     trainer = Trainer(pupil, recipe, train, _loader(prepared, held, fabric), fabric, checkpoint, report)
     counts = train.class_counts(len(prepared.task.classes), recipe)
