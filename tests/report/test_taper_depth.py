@@ -40,6 +40,8 @@ def test_the_curve_by_hand():
 def test_what_is_lacking_by_hand():
     drawn = differences(ROWS, "auc")
     # From -.07 to .015: an axis from -.1 to .02.
+    minus = "\N{MINUS SIGN}"
+    assert [tick.text for tick in drawn.y_ticks] == [f"{minus}0.{n:02d}" for n in (10, 8, 6, 4, 2)] + ["0.00", "0.02"]
     assert drawn.marks[1].along is None
     below = drawn.marks[3].along
     assert below is not None

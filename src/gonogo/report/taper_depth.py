@@ -77,8 +77,12 @@ def _facts(found: TaperDepth) -> list[tuple[str, str]]:
     if limit.falls is not None:
         facts.append((_number(limit.deepest.taper.depth), "depth it may taper to, of those tried"))
         facts.append((_number(limit.falls.taper.depth), "depth at which it clearly falls"))
-    facts += [(f"{count:,}", f"{side} {comparison.unit}") for side, count in comparison.parts.items()]
-    return facts[:6]
+    if len(comparison.parts) > 2:  # of many classes, all together
+        return [
+            *facts,
+            (f"{sum(comparison.parts.values()):,}", f"{comparison.unit} of {len(comparison.parts)} classes"),
+        ]
+    return facts + [(f"{count:,}", f"{side} {comparison.unit}") for side, count in comparison.parts.items()]
 
 
 def _line(row: Row, by: str, widest: int) -> dict[str, object]:
@@ -135,7 +139,7 @@ def curve(rows: Sequence[Row], limit: Limit, by: str) -> Chart:
         lines=lines,
         marks=marks,
     )
-    return _ticked(drawn, frame, rows, by)
+    return _ticked(drawn, frame, rows, by, (1 - low) / STEPS)
 
 
 def differences(rows: Sequence[Row], by: str) -> Chart:
@@ -152,7 +156,8 @@ def differences(rows: Sequence[Row], by: str) -> Chart:
         along = None if apart is None else (apart.low, apart.high)
         marks.append(frame.mark(row.taper.depth, 0.0 if apart is None else apart.value, style, along=along))
     zero = frame.line([frame.x.low, frame.x.high], [0, 0], "chance", "as good as the best")
-    return _ticked(frame.chart("what each network lacks of the best", lines=[zero], marks=marks), frame, rows, by)
+    drawn = frame.chart("what each network lacks of the best", lines=[zero], marks=marks)
+    return _ticked(drawn, frame, rows, by, down / STEPS)
 
 
 def _style(row: Row) -> tuple[str, str]:
@@ -173,7 +178,7 @@ def _start(lows: Sequence[float]) -> float:
     return next((1 - span for span in SPANS if min(lows) >= 1 - span), 0.0)
 
 
-def _ticked(chart: Chart, frame: Frame, rows: Sequence[Row], by: str) -> Chart:
+def _ticked(chart: Chart, frame: Frame, rows: Sequence[Row], by: str, step: float) -> Chart:
     """Return the chart with a tick for each depth, and with the measure's own numbers."""
     x, y = frame.x, frame.y
 
@@ -187,8 +192,7 @@ def _ticked(chart: Chart, frame: Frame, rows: Sequence[Row], by: str) -> Chart:
         # The third digit only where ticks differ in it.
         return f"{value:.2f}".replace("-", "\N{MINUS SIGN}") if by == AUC and step >= FINE else _shown(by, value)
 
-    step = (y.high - y.low) / STEPS
     first = math.ceil(y.low / step - 1e-9)
-    values = [k * step for k in range(first, first + STEPS + 1) if k * step <= y.high + 1e-9]
+    values = [k * step for k in range(first, first + 2 * STEPS + 1) if k * step <= y.high + 1e-9]
     depths = tuple(Tick(across(row.taper.depth), _number(row.taper.depth)) for row in rows)
     return replace(chart, x_ticks=depths, y_ticks=tuple(Tick(up(value), text(value)) for value in values))
