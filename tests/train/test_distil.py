@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from gonogo.data.manifest import Manifest, Sample
 from gonogo.data.task import Task
 from gonogo.errors import UsageError
 from gonogo.models.architecture import make_spec
-from gonogo.train.distil import Lesson, Pupil, learn_taught, taught_loss
+from gonogo.train.distil import Answering, Lesson, Pupil, learn_taught, taught_loss
 from gonogo.train.prepare import Prepared
+from gonogo.train.teacher import Teaching, divergence
 from tests.helpers import UNCHANGED, grey_geometry, noise
 
 RNG = np.random.default_rng(0)
@@ -97,3 +99,56 @@ def test_what_no_teacher_saw_is_refused(tmp_path):
         learn_taught(taper(), prepared(), RECIPE, Lesson(lesson.targets[:3]), FABRIC, tmp_path / "c")
     with pytest.raises(UsageError, match="found StatisticsHead; give a taper"):
         Pupil(make_spec("stump", 2, 1, {"cut": 1}).build(), 3)
+
+
+def test_the_loss_of_answers_by_hand():
+    heat = 2.0
+    # Softened, the teacher says 1/4 and 3/4, and the pupil one half each.
+    told = torch.tensor([[0.0, heat * math.log(3)]])
+    missed = 0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    assert float(divergence(torch.zeros(1, 2), told, heat)) == pytest.approx(heat**2 * missed, rel=1e-5)
+    targets = torch.cat([torch.tensor([[1.0]]), told], 1)
+    loss = taught_loss(torch.tensor([0, 1]), None, F.cross_entropy, Teaching(heat, 0.75))
+    expected = 0.25 * math.log(2) + 0.75 * heat**2 * missed
+    assert float(loss(torch.zeros(1, 2), targets)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_loss_of_both_is_the_sum():
+    lesson, teaching = Lesson(np.array([[1, 2], [3, 1]], dtype=np.float32), 0.5), Teaching(3.0, 0.5)
+    labels, outputs = torch.tensor([0, 1]), torch.tensor([[2.0, 1.0, 0.0, 0.0]])
+    targets = torch.tensor([[1.0, -1.0, 4.0]])
+    answers = taught_loss(labels, None, F.cross_entropy, teaching)(outputs[:, :2], targets)
+    both = taught_loss(labels, lesson, F.cross_entropy, teaching)(outputs, targets)
+    assert float(both) == pytest.approx(float(answers) + 0.5 * (9 + 1) / 2)
+
+
+class Contrary(torch.nn.Module):
+    """A teacher that tells light photos from dark ones, whatever their labels."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        light = inputs.mean((1, 2, 3))
+        return torch.stack([-9 * light, 9 * light], 1)
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_the_weight_says_whether_the_labels_or_the_teacher_decide(weight: float, tmp_path: Path):
+    data = prepared()
+    # Labels that the light does tell, but the other way round.
+    light = data.pixels.mean((1, 2, 3))
+    samples = tuple(replace(s, label="ba"[int(own > 115)]) for s, own in zip(data.manifest.samples, light, strict=True))
+    data = replace(data, manifest=replace(data.manifest, samples=samples))
+    network, recipe = taper(), replace(RECIPE, epochs=40, lr=0.02)
+    answering = Answering(Contrary(), data, Teaching(1.0, weight))
+    learn_taught(network, data, recipe, None, FABRIC, tmp_path / "checkpoint.safetensors", answering=answering)
+    inputs = (torch.from_numpy(data.pixels[:, None, :, :, 0]).float() - 127.5) / 64
+    with torch.no_grad():
+        chosen = network.eval()(inputs).argmax(1)
+    told = Contrary()(inputs).argmax(1)
+    followed = float((chosen == told).float().mean())
+    assert (followed > 0.85) if weight else (followed < 0.15)
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.5), (2000.0, 0.5), (4.0, -0.1), (4.0, 1.5)])
+def test_a_teaching_out_of_range_is_refused(values: tuple[float, float]):
+    with pytest.raises(UsageError, match="expected above 0 to 1000, and 0 to 1"):
+        Teaching(*values)

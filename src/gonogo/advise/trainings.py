@@ -19,9 +19,10 @@ from gonogo.data.split import with_splits
 from gonogo.models.architecture import make_spec
 from gonogo.splitting import Progress
 from gonogo.train.augment import augment
+from gonogo.train.build import build_checked
 from gonogo.train.loader import statistics
 from gonogo.train.prepare import Prepared
-from gonogo.train.train import answers, build_checked, learn
+from gonogo.train.train import answers, learn
 from gonogo.types import Float32Array, Int64Array
 from gonogo.workers import workers
 

@@ -238,7 +238,8 @@ class Architecture:
         """
         if not changes:
             return self.defaults
-        changed = from_dict(type(self.defaults), changes, where="architecture")
+        # With this architecture's own values around them: another number of stages has other kernels as well.
+        changed = from_dict(type(self.defaults), {**to_dict(self.defaults), **changes}, where="architecture")
         return replace(self.defaults, **{name: getattr(changed, name) for name in changes})
 
 

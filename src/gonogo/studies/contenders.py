@@ -23,8 +23,8 @@ from gonogo.models.architecture import Network, count_frozen, count_parameters, 
 from gonogo.models.cost import count_macs
 from gonogo.models.deployed import Deployed
 from gonogo.runtimes import RUNTIMES, Session
+from gonogo.train.build import build_checked
 from gonogo.train.candidates import Candidate
-from gonogo.train.train import build_checked
 from gonogo.train.transfer import put_weights, read_pretrained
 from gonogo.types import UInt8Array
 

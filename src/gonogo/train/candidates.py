@@ -10,10 +10,10 @@ from typing import Any
 from gonogo.errors import UsageError, did_you_mean
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, count_frozen, count_parameters, make_spec
+from gonogo.train.build import build_checked
 from gonogo.train.imbalance import REMEDIES
 from gonogo.train.prepare import Prepared
-from gonogo.train.recipe import Recipe, resolve_recipe
-from gonogo.train.train import build_checked, fixed_epoch
+from gonogo.train.recipe import Recipe, fixed_epoch, resolve_recipe
 from gonogo.train.transfer import Weights, WeightsSource, read_pretrained
 
 NO_REMEDY = "none"

@@ -21,7 +21,8 @@ from gonogo.train.choose import Scores, Trial, mean_scores, score_parts, take_sm
 from gonogo.train.features import Features, extract
 from gonogo.train.head import DEFAULT_STRENGTH, Examples, deal_folds, fit_head
 from gonogo.train.loader import Loader
-from gonogo.train.prepare import Prepared, at_short_side
+from gonogo.train.prepare import Prepared
+from gonogo.train.seen import at_short_side
 from gonogo.train.transfer import put_weights
 from gonogo.types import Int64Array
 

@@ -17,11 +17,12 @@ from gonogo import __version__
 from gonogo.config import to_dict
 from gonogo.data.split import with_splits
 from gonogo.files import atomic_file
+from gonogo.train.build import build_checked
 from gonogo.train.candidates import Entrant
 from gonogo.train.loader import statistics
 from gonogo.train.loop import Step
 from gonogo.train.prepare import Prepared
-from gonogo.train.train import answers, build_checked, learn
+from gonogo.train.train import answers, learn
 from gonogo.train.transfer import put_weights, with_levels
 from gonogo.types import Float32Array, Int64Array
 

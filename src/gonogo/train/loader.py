@@ -106,9 +106,15 @@ class Loader:
         order = draw(units_of(self.labels, self.parts, recipe), recipe, generator)
         size = epoch_size(self.size, recipe, epoch)
         for chosen in torch.split(order, recipe.batch_size):
-            # Reduced last, so that every limit of the augmentation keeps its unit.
-            levels = resize(augment(self._levels(chosen.numpy()), recipe, generator), size)
-            yield self._normalise(levels), self.told[chosen].to(self.device)
+            yield self.train_batch(chosen, recipe, generator, size)
+
+    def train_batch(
+        self, chosen: Tensor, recipe: Recipe, generator: torch.Generator, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """Augment the photos of one batch, by (B,) their numbers; returns what `train_batches` yields."""
+        # Reduced last, so that every limit of the augmentation keeps its unit.
+        levels = resize(augment(self._levels(chosen.numpy()), recipe, generator), size)
+        return self._normalise(levels), self.told[chosen].to(self.device)
 
     def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield every photo once, in order and as it is."""

@@ -301,8 +301,8 @@ def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour 
     width, height = _common_size(scanned.sizes, options.crop)
     colour = options.colour or default_colour or ("grey" if scanned.channels == 1 else "rgb")
     region = options.crop[2:] if options.crop else (width or 0, height or 0)
-    size = _input_size(options.size, region)
-    reduce = options.reduce if options.reduce is not None else _reduction(region, size)
+    size = input_size(options.size, region)
+    reduce = options.reduce if options.reduce is not None else reduction(region, size)
     n = 3 if colour == "rgb" else 1
     return Geometry(
         height=height,
@@ -318,17 +318,7 @@ def choose_geometry(scanned: Scan, options: DataOptions, default_colour: Colour 
     )
 
 
-def at_short_side(prepared: Prepared, side: int, progress: Progress | None = None) -> Prepared:
-    """Return the same photos, their shorter side resized to this many pixels; mean and std stay what they were."""
-    geometry = prepared.geometry
-    region = geometry.region[2:]
-    size = _input_size((side,), region)
-    geometry = replace(geometry, size=size, reduce=_reduction(region, size))
-    pixels = reduced_pixels(prepared.manifest, geometry, progress=_named(progress, f"reducing to {side} pixels"))
-    return replace(prepared, geometry=geometry, pixels=pixels)
-
-
-def _input_size(asked: tuple[int, ...] | None, region: tuple[int, int]) -> tuple[int, int] | None:
+def input_size(asked: tuple[int, ...] | None, region: tuple[int, int]) -> tuple[int, int] | None:
     """Return height and width of the network's input from what was asked; None for what the reduction leaves."""
     if asked is None:
         return None
@@ -339,7 +329,7 @@ def _input_size(asked: tuple[int, ...] | None, region: tuple[int, int]) -> tuple
     return (round(short * height / width), short) if width <= height else (short, round(short * width / height))
 
 
-def _reduction(region: tuple[int, int], size: tuple[int, int] | None) -> int:
+def reduction(region: tuple[int, int], size: tuple[int, int] | None) -> int:
     """Return the largest whole reduction that leaves as many pixels as the network's input has."""
     width, height = region
     if size is None:

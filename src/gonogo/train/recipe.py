@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gonogo.config import from_dict
-from gonogo.errors import ConfigError, did_you_mean
+from gonogo.errors import ConfigError, UsageError, did_you_mean
 from gonogo.train.imbalance import REMEDIES
 
 # Lowest values of whole numbers, and the lowest and highest of the others.
@@ -179,3 +179,22 @@ def resolve_recipe(*layers: Mapping[str, Any]) -> Recipe:
         given = from_dict(Recipe, layer, where="recipe")
         recipe = replace(recipe, **{name: getattr(given, name) for name in layer})
     return recipe
+
+
+def fixed_epoch(recipe: Recipe, given: Mapping[str, Any], what: str) -> Recipe:
+    """Keep the last epoch: one picked on the parts held out would look better on them than it is.
+
+    Args:
+        recipe: to be changed.
+        given: what the user said of it.
+        what: needs it, for the message.
+
+    Raises:
+        UsageError: the recipe asks for the best epoch in so many words.
+    """
+    if given.get("keep", "last") != "last" or int(given.get("patience", 0)):
+        raise UsageError(
+            f"{what} needs an epoch that is fixed beforehand, found keep=best or patience in the recipe: on the parts "
+            "that picked an epoch, its figures are too good and no promise holds; leave both out"
+        )
+    return replace(recipe, keep="last", patience=0)

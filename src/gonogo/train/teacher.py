@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gonogo.errors import UsageError
 from gonogo.models.architecture import Network
 from gonogo.train.checkpoint import Progress
 from gonogo.train.imbalance import REMEDIES, Loss
@@ -22,6 +23,9 @@ from gonogo.train.loop import Step, Trainer
 from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe
 from gonogo.train.train import loader
+
+# Softened further, all answers are alike.
+HOTTEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,20 @@ class Teaching:
     Attributes:
         temperature: both answers are softened by it, so that what is unlikely still says something.
         weight: of the teacher's answers, 0 to 1; the labels have the rest.
+
+    Raises:
+        UsageError: a value out of range.
     """
 
     temperature: float = 4.0
     weight: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature <= HOTTEST or not 0 <= self.weight <= 1:
+            raise UsageError(
+                f"found --temperature {self.temperature:g} and --teaching {self.weight:g}, expected above 0 to "
+                f"{HOTTEST:g}, and 0 to 1"
+            )
 
 
 class Listening(Network):
@@ -56,27 +70,29 @@ class Listening(Network):
         return torch.cat([logits, told], 1)
 
 
-def taught_loss(own: Loss, teaching: Teaching) -> Loss:
-    """Return the loss of a listening network's (B, 2 K) outputs.
+def divergence(logits: Tensor, told: Tensor, temperature: float) -> Tensor:
+    """Return how far (B, K) logits are from a teacher's: the mean divergence of the softened answers.
 
-    The divergence of the softened answers is multiplied by the squared temperature, so that its gradient does not
-    shrink with it (section 2 of the paper).
+    It is multiplied by the squared temperature, so that its gradient does not shrink with it (section 2 of the paper).
     """
-    heat, weight = teaching.temperature, teaching.weight
+    ours, theirs = (F.log_softmax(values.float() / temperature, 1) for values in (logits, told))
+    return temperature**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+def taught_loss(own: Loss, teaching: Teaching) -> Loss:
+    """Return the loss of a listening network's (B, 2 K) outputs."""
 
     def loss(outputs: Tensor, targets: Tensor) -> Tensor:
         logits, told = outputs.float().chunk(2, 1)
-        missed = F.kl_div(
-            F.log_softmax(logits / heat, 1), F.log_softmax(told / heat, 1), reduction="batchmean", log_target=True
-        )
-        return (1 - weight) * own(logits, targets) + weight * heat**2 * missed
+        missed = divergence(logits, told, teaching.temperature)
+        return (1 - teaching.weight) * own(logits, targets) + teaching.weight * missed
 
     return loss
 
 
 def learn_from(
     network: Network,
-    teacher: Network,
+    teacher: nn.Module,
     prepared: Prepared,
     recipe: Recipe,
     teaching: Teaching,
@@ -88,7 +104,7 @@ def learn_from(
 
     Args:
         network: learns, all of it.
-        teacher: stays as it is.
+        teacher: from normalised photos to logits; stays as it is.
         prepared: the photos.
         recipe: how.
         teaching: how much it listens.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from gonogo.data.geometry import Geometry
 from gonogo.errors import RunError, UsageError
 from gonogo.evaluate.good_alone import GoodLimit, limit_from
 from gonogo.evaluate.options import policy_from
@@ -20,12 +19,13 @@ from gonogo.evaluate.policies import MaxEscape, Policy, check_policy
 from gonogo.files import check_writable, remove_leftovers
 from gonogo.models import ARCHITECTURES
 from gonogo.models.architecture import ModelSpec, Network, make_spec
-from gonogo.models.cost import count_macs
 from gonogo.models.layers.statistics_head import StatisticsHead
 from gonogo.models.pretrained import PretrainedNetwork
+from gonogo.models.pruned import Pruning
 from gonogo.models.surgery import costs_of
 from gonogo.splitting import Progress
 from gonogo.train.automatic import Left, choose_options, without_automatic
+from gonogo.train.build import build_network, check_whole
 from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.checkpoint import copy_weights, predict_probs
 from gonogo.train.features import batch_size
@@ -37,7 +37,7 @@ from gonogo.train.novelty import fit_novelty
 from gonogo.train.outcome import outcome
 from gonogo.train.prepare import DataOptions, Prepared, prepare
 from gonogo.train.progressive import check_sizes
-from gonogo.train.recipe import Recipe, resolve_recipe
+from gonogo.train.recipe import Recipe, fixed_epoch, resolve_recipe
 from gonogo.train.run import Run, RunConfig
 from gonogo.train.transfer import (
     Weights,
@@ -46,7 +46,6 @@ from gonogo.train.transfer import (
     fit_network,
     is_frozen,
     predict_examples,
-    put_weights,
     read_pretrained,
     with_levels,
 )
@@ -162,10 +161,10 @@ def plan(request: TrainRequest, *, progress: Progress | None = None, note: Calla
         left = Left(request.arch_options, splits, request.options.fixes_size, recipe, request.device)
         spec, prepared, tried = choose_options(left, prepared, spec, weights.tensors, note)
     if prepared.good_alone:
-        spec = with_axes(spec, _build(spec, prepared.geometry, weights, recipe.seed), prepared)
-    network = _build(spec, prepared.geometry, weights, recipe.seed)
+        spec = with_axes(spec, build_network(spec, prepared.geometry, weights, recipe.seed), prepared)
+    network = build_network(spec, prepared.geometry, weights, recipe.seed)
     if not recipe.epochs:
-        _check_whole(network, spec, prepared.geometry, recipe.seed)
+        check_whole(network, spec, prepared.geometry, recipe.seed)
     check_sizes(network, recipe, prepared.geometry.network_channels, prepared.geometry.input_size)
     if note is not None:
         for cost in costs_of(spec, prepared.geometry.input_size):
@@ -199,23 +198,6 @@ def _how_to_decide(request: TrainRequest, listed: Listed) -> Policy | GoodLimit:
         )
     check_request(request.arch, request.arch_options, request.recipe, str(request.data), str(listed.task.good))
     return limit_from(**request.decision)
-
-
-def _build(spec: ModelSpec, geometry: Geometry, weights: Weights, seed: int) -> Network:
-    torch.manual_seed(seed)
-    network = build_checked(spec, geometry)
-    put_weights(network, spec, weights.tensors)
-    return network
-
-
-def _check_whole(network: Network, spec: ModelSpec, geometry: Geometry, seed: int) -> None:
-    """See that nothing is left to learn: the weights brought a classifier for these classes, too."""
-    fresh = _build(spec, geometry, Weights(), seed).head.state_dict()
-    if all(torch.equal(value, fresh[name]) for name, value in network.head.state_dict().items()):
-        raise UsageError(
-            f"epochs=0 keeps a network as its weights file has it, and this file has no classifier for "
-            f"{spec.num_classes} classes; give 1 epoch or more"
-        )
 
 
 def _config(request: TrainRequest, prepared: Prepared, spec: ModelSpec, recipe: Recipe, weights: Weights) -> RunConfig:
@@ -257,35 +239,32 @@ def train(
     """
     planned = plan(request, progress=progress, note=note)
     run = Run(request.out)
-    if request.resume:
-        check_same_config(run, planned.config)
-        remove_leftovers(run.path)
-        if run.is_finished:
-            return run
-    elif run.path.exists():
-        shutil.rmtree(run.path)
-    run.write_config(planned.config, planned.prepared.manifest)
-    _fit(run, planned, request.device, report)
+    if begin(run, planned, resume=request.resume):
+        _fit(run, planned, request.device, report)
     return run
 
 
-def fixed_epoch(recipe: Recipe, given: Mapping[str, Any], what: str) -> Recipe:
-    """Keep the last epoch: one picked on the parts held out would look better on them than it is.
+def begin(run: Run, planned: Plan, *, resume: bool, history: Sequence[Pruning] = ()) -> bool:
+    """Write a run's configuration, or see that it began with the same one; say whether anything is left to do.
 
     Args:
-        recipe: to be changed.
-        given: what the user said of it.
-        what: needs it, for the message.
+        run: in a folder that `check_run_folder` has passed; what is there is replaced unless it is gone on with.
+        planned: the training.
+        resume: go on where the run stopped.
+        history: what was taken out of the network as it was built.
 
     Raises:
-        UsageError: the recipe asks for the best epoch in so many words.
+        RunError: it began with other data or settings.
     """
-    if given.get("keep", "last") != "last" or int(given.get("patience", 0)):
-        raise UsageError(
-            f"{what} needs an epoch that is fixed beforehand, found keep=best or patience in the recipe: on the parts "
-            "that picked an epoch, its figures are too good and no promise holds; leave both out"
-        )
-    return replace(recipe, keep="last", patience=0)
+    if resume:
+        check_same_config(run, planned.config)
+        remove_leftovers(run.path)
+        if run.is_finished:
+            return False
+    elif run.path.exists():
+        shutil.rmtree(run.path)
+    run.write_config(planned.config, planned.prepared.manifest, history)
+    return True
 
 
 def check_run_folder(out: Path, *, resume: bool, force: bool) -> None:
@@ -326,30 +305,6 @@ def check_same_config(run: Run, config: RunConfig) -> None:
                     "resume with the same data and options, or train anew with --force"
                 )
         raise RunError(f"{run.path} began with another [{table}]; train anew with --force")
-
-
-def build_checked(spec: ModelSpec, geometry: Geometry) -> Network:
-    """Build a network and see that the geometry's input is large enough for it.
-
-    Raises:
-        UsageError: the input is too small, or not the one size that the network takes; says what to change.
-    """
-    network = spec.build()
-    rows, columns = geometry.input_size
-    if network.fixed_size not in (None, (rows, columns)):
-        height, width = network.fixed_size
-        raise UsageError(
-            f"this backbone takes {width}x{height} pixels and no others, found {columns}x{rows}; "
-            f"give --size {width}x{height}"
-        )
-    try:
-        count_macs(network, geometry.network_channels, (rows, columns))
-    except RuntimeError as error:
-        raise UsageError(
-            f"{columns}x{rows} pixels are too few for architecture '{spec.arch}' ({str(error).splitlines()[0]}); "
-            f"give a smaller --reduce than {geometry.reduce}, or other strides and pools"
-        ) from error
-    return network
 
 
 def learn(

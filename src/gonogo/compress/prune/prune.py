@@ -152,9 +152,8 @@ def prune(
     planned = Plan(config, patient.prepared, network, policy_from(**config.decision), [], _rejects_unknown(patient))
     figures = {"criterion": request.criterion, "target": str(request.target)}
     figures |= hold_against(patient, surgeon, network, fabric, request.max_drop, times)
-    finish(
-        run, planned, learnt, fabric, pruning=figures, **({"refused": figures["refused"]} if figures["refused"] else {})
-    )
+    more: dict[str, Any] = {"refused": figures["refused"]} if figures["refused"] else {}
+    finish(run, planned, learnt, fabric, pruning=figures, **more)
     for step in range(1, request.steps + 1):
         _checkpoint(run, step).unlink(missing_ok=True)
     return Pruned(run, figures)
