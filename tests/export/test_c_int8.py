@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from gonogo.runtimes.native import NativeSession
 from gonogo.train.run import Run
 from tests.helpers_c import COMPILERS, STRICT, network_as_c, photos_of, run_compiler
 
+KINDS_OF_VECTORS = [(), ("-DGONOGO_PLAIN_C",), *([("-mno-avx",)] if platform.machine() == "x86_64" else [])]
 WHOLE = ("q_map", "q_conv", "q_max_pool")
 
 
@@ -62,7 +64,7 @@ def differing_bits(graph: Graph, facts: object, geometry: Geometry, folder: Path
     return int((found.ravel() != expected).sum())
 
 
-@pytest.mark.parametrize("plain", [False, True], ids=["vectors", "plain"])
+@pytest.mark.parametrize("flags", KINDS_OF_VECTORS, ids=" ".join)
 @pytest.mark.parametrize(
     ("arch", "options"),
     [
@@ -76,10 +78,9 @@ def differing_bits(graph: Graph, facts: object, geometry: Geometry, folder: Path
     ],
 )
 def test_every_quantized_number_is_that_of_the_reference(
-    arch: str, options: dict[str, object], plain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arch: str, options: dict[str, object], flags: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    if plain:
-        monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, "-DGONOGO_PLAIN_C"))
+    monkeypatch.setattr(native, "FLAGS", (*native.FLAGS, *flags))
     colour = (
         {"colour": "rgb", "mean": (120.0,) * 3, "std": (60.0,) * 3} if arch.startswith(("resnet", "taper-s")) else {}
     )

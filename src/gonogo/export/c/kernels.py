@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# How much of the work of a core that computes as many pixels at a time as it can: fewer wait for their own sums.
+FEW_CHANNELS = 8
+# The share of its speed that a core reaches with so many pixels at a time: fewer wait for their own sums.
 WORTH = {1: 0.15, 2: 0.35, 3: 0.55, 4: 0.75, 5: 0.9, 6: 1.0, 7: 0.95}
 
 VECTORS = """
@@ -93,9 +94,20 @@ static void plain_depth(int pixels, {DEPTH_ARGUMENTS})
 """
 
 
-def best_pixels(width: int) -> int:
-    """Return how many pixels of a row to compute at a time; the last ones of a row may be computed twice."""
-    return min((p for p in WORTH if p <= width), key=lambda p: -(-width // p) * p / WORTH[p])
+# Seven pixels and two vectors are more sums than AVX2 has registers for; it is seen where they are added to for long.
+MANY_PRODUCTS, CROWDED = 64, 0.8
+
+
+def best_pixels(width: int, products: int = 1, channels: int = 1) -> int:
+    """Return how many pixels of a row to compute at a time; the last ones of a row may be computed twice.
+
+    Args:
+        width: of the row.
+        products: how many there are in a sum.
+        channels: of the output.
+    """
+    worth = {**WORTH, 7: CROWDED} if products >= MANY_PRODUCTS and channels > FEW_CHANNELS else WORTH
+    return min((p for p in worth if p <= width), key=lambda p: -(-width // p) * p / worth[p])
 
 
 def kernels(dense: Iterable[int], depthwise: Iterable[int]) -> str:

@@ -111,7 +111,7 @@ def _conv_call(
     channels, depth, tall, wide = weight.shape
     pixel, line = source.strides[3], source.strides[2]
     at, to = f"{x} + i * {down}", f"{y} + i * {out.strides[2]}"
-    pixels = best_pixels(width)
+    pixels = best_pixels(width, depth * tall * wide, channels)
     limits = ", ".join(map(number, _limits(attrs["after"])[0]))
     b = kit.add("bias", padded(bias))
     if groups == 1:
@@ -196,7 +196,7 @@ def write_dense(step: Step, kit: Kit) -> str:
     bias = node.inputs[2].values if len(node.inputs) > 2 else None
     b = kit.add("bias", padded(np.zeros(columns, np.float32) if bias is None else bias))
     rows = node.shape[-2]
-    pixels = best_pixels(rows)
+    pixels = best_pixels(rows, depth, columns)
     kit.dense.add(pixels)
     pointers = Pointers()
     x, y = pointers.of(source), pointers.of(step.out, to_write=True)
