@@ -144,16 +144,16 @@ def test_only_the_body_is_computed_in_integers(arch: str):
     assert set(body.in_integers(body.layers)).isdisjoint(body.layers)
 
 
-def test_what_joins_a_layer_in_float_with_others_is_in_float():
+def test_what_joins_nothing_but_floats_is_in_float():
     body = Body(subject("resnet20").source.graph)
     whole = set(body.in_integers(()))
     joins = {name for name in whole if "add" in name}
     assert joins
-    last = body.layers[2]  # its result is added to the first layer's
-    left = set(body.in_integers((last,)))
-    assert len(whole - left) >= 2
-    assert last in whole - left
-    assert any("add" in name for name in whole - left)
+    one = body.layers[2]  # its result is added to the first layer's, which stays in integers
+    assert whole - set(body.in_integers((one,))) == {one}
+    both = set(body.in_integers((body.layers[0], one)))
+    assert len(joins - both) == 1
+    assert not joins & set(body.in_integers(body.layers))
 
 
 def test_onnx_files_hold_weights_of_seven_bits_a_scale_for_each_channel(tmp_path: Path):

@@ -53,15 +53,16 @@ class Body:
         """Return the names of the nodes to compute in integers.
 
         Args:
-            floats: layers that stay in float; so does what joins their results with others.
+            floats: layers that stay in float; so does what joins nothing but their results.
         """
-        joins = {
-            node.name
-            for node in self._between
-            if node.op_type in JOINING and any(source in floats for source in self._sources(node))
-        }
-        layers = [name for name in self.layers if name not in floats]
-        return layers + [node.name for node in self._between if node.name not in joins]
+        integers = {name for name in self.layers if name not in floats}
+        joins = [node for node in self._between if node.op_type in JOINING]
+        for node in joins:
+            if any(source in integers for source in self._sources(node)):
+                integers.add(node.name)
+        apart = {node.name for node in joins} - integers
+        layers = [name for name in self.layers if name in integers]
+        return layers + [node.name for node in self._between if node.name not in apart]
 
     def _sources(self, node: onnx.NodeProto) -> Iterator[str]:
         """Walk up from a node to the next ones that compute something."""

@@ -53,7 +53,6 @@ class QuantizableOpenvino:
         self._graph.CopyFrom(source.graph)
         strip(self._graph)
         self._pixels = source.pixels
-        self._names = [operation.get_friendly_name() for operation in from_onnx(self._graph).get_ordered_ops()]
 
     def write(self, path: Path, floats: Collection[str], widened: float = 1.0) -> None:
         """Write a file; see `Quantizable`."""
@@ -61,11 +60,13 @@ class QuantizableOpenvino:
         graph = onnx.ModelProto()
         graph.CopyFrom(self._graph)
         widen_novelty(graph, widened)
-        nodes = set(self._body.in_integers(floats))
-        ignored = [name for name in self._names if name.partition(PART)[0] not in nodes]
+        # Some operations have no name in the graph and get another one each time that it is read.
+        model, nodes = from_onnx(graph), set(self._body.in_integers(floats))
+        names = (operation.get_friendly_name() for operation in model.get_ordered_ops())
+        ignored = [name for name in names if name.partition(PART)[0] not in nodes]
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # progress of its own
             model = nncf.quantize(
-                from_onnx(graph),
+                model,
                 nncf.Dataset([photo[None] for photo in self._pixels]),
                 preset=nncf.QuantizationPreset.MIXED,
                 target_device=nncf.TargetDevice.CPU,
