@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.data.task import Task
+from gonogo.evaluate.drop import drops
 from gonogo.evaluate.figures import Ranking
 from gonogo.evaluate.resample import Parts, draw_parts, percentiles
 from gonogo.types import Float32Array, Float64Array, Int64Array, Unit
@@ -17,7 +18,7 @@ POINTS = 100.0
 
 
 @dataclass(frozen=True)
-class Drop:
+class PairedDrop:
     """A loss in points of a hundred; below 0 it is a gain.
 
     Attributes:
@@ -57,7 +58,7 @@ def paired_drop(
     before: Float32Array,
     after: Float32Array,
     groups: Sequence[str] | None,
-) -> Drop:
+) -> PairedDrop:
     """Compare two networks' answers to the same photos.
 
     Args:
@@ -88,10 +89,7 @@ def paired_drop(
         one, other = figures(counts[:, parts.codes])
         drawn.append(one - other)
     low, high = percentiles(POINTS * np.concatenate(drawn), POINTS * (first - second))
-    classes = {
-        name: POINTS * float((hits[0] - hits[1])[labels == k].mean())
-        for k, name in enumerate(task.classes)
-        if (labels == k).any()
-    }
+    by_class = drops(task.classes, labels, hits[0] > 0, hits[1] > 0, groups)
+    classes = {name: POINTS * own.value for name, own in by_class.items()}
     value = POINTS * (first - second)
-    return Drop(measure, first, second, value, low, high, parts.n, parts.unit, classes)
+    return PairedDrop(measure, first, second, value, low, high, parts.n, parts.unit, classes)

@@ -20,7 +20,7 @@ from gonogo.compress.prune.prune import PruneRequest, prune
 from gonogo.compress.prune.target import Target
 from gonogo.errors import BarNotMetError, UsageError
 from gonogo.evaluate.intervals import share
-from gonogo.evaluate.paired import Drop, paired_drop
+from gonogo.evaluate.paired import PairedDrop, paired_drop
 from gonogo.files import check_writable, write_text
 from gonogo.models.weights import read_weights
 from gonogo.splitting import Progress
@@ -84,7 +84,7 @@ class Row:
     model: str
     criterion: str
     found: Mapping[str, Any]
-    drop: Drop | None
+    drop: PairedDrop | None
     n: int
     why: str = ""
 
@@ -280,7 +280,7 @@ def _fits_whole(file: Path, data: Path) -> bool:
     return ends[-1:] == [10] and _is_cifar(data)
 
 
-def _on_test(base: Run, pruned: Run) -> tuple[Drop, int]:
+def _on_test(base: Run, pruned: Run) -> tuple[PairedDrop, int]:
     """Ask both about the photos that neither was trained or chosen on."""
     from lightning_fabric import Fabric
 
