@@ -156,7 +156,9 @@ def test_a_target_in_time_is_searched_by_measuring(run_folder: Path, tmp_path: P
     assert 3 <= len(tried) <= 12
 
 
-@pytest.mark.parametrize("target", [Target("macs", 0.001), Target("latency_ms", 1e-6)])
+@pytest.mark.parametrize(
+    "target", [Target("macs", 0.001), pytest.param(Target("latency_ms", 1e-6), marks=pytest.mark.slow)]
+)
 def test_a_target_out_of_reach_is_said_and_nothing_written(run_folder: Path, tmp_path: Path, target: Target):
     with pytest.raises(BarNotMetError, match=r"the target is out of reach: asked for .* found .* with at least 10%"):
         prune(request_of(run_folder, tmp_path / "run", target=target))
@@ -181,6 +183,7 @@ def test_what_lost_too_much_is_kept_but_refused(run_folder: Path, tmp_path: Path
     assert Run.open(tmp_path / "run").metrics["refused"] is not None
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_did_in_json(run_folder: Path, tmp_path: Path):
     arguments = (
         "prune",

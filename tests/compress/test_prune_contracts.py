@@ -94,7 +94,7 @@ def real_photos(real_data, name: str) -> torch.Tensor:
     return ((levels - 128) / 64).expand(-1, channels_of(name), -1, -1).contiguous()
 
 
-@pytest.mark.parametrize("name", PRUNABLE)
+@pytest.mark.parametrize("name", QUICK_OR_SLOW)
 def test_a_pruned_network_answers_as_with_its_channels_silent(real_data, name: str):
     random = np.random.default_rng(0)
     lost = {

@@ -136,6 +136,7 @@ def test_weights_are_a_byte_each(quantized: Made, run: Run):
     assert whole - small > 2 * run.metrics["params"] - 4000  # the facts of the quantized file say more
 
 
+@pytest.mark.slow
 def test_a_gauge_that_keeps_a_promise_keeps_it_with_fewer_bits(plates: Path, tmp_path: Path):
     from gonogo.train.train import TrainRequest, train
 
@@ -236,6 +237,7 @@ def test_a_dry_run_writes_nothing(run_folder: Path, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_document_also_where_all_is_refused(run_folder: Path, tmp_path: Path):
     done = in_process("quantize", run_folder, "--out", tmp_path / "gauge", "--max-drop", 0, "--repeats", 10, "--json")
     document = json.loads(done.stdout)
@@ -267,6 +269,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_no_room_on_the_disk_is_one_line_and_what_was_there_stays(run_folder: Path, gauge_folder: Path, tmp_path: Path):
     out = shutil.copytree(gauge_folder, tmp_path / "gauge")
     before = tree(tmp_path), tree(run_folder)

@@ -57,7 +57,7 @@ QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arc
 EXACT = [exporter for exporter in EXPORTERS if EXPORTERS.get(exporter).is_exact]
 COARSE = [exporter for exporter in EXPORTERS if exporter not in EXACT]
 # With exporters that begin with the ONNX graph, a few networks of all kinds of layers are quick tests.
-FEW_EXPORTED = {"taper", "taper-study", "stump", "resnet20"}
+FEW_EXPORTED = {"taper", "taper-study"}
 EXPORTED = [
     pytest.param(
         exporter,
@@ -357,7 +357,7 @@ GEOMETRIES = {
 }
 
 
-FEW_GEOMETRIES = {"cropped and reduced", "any size that holds the crop"}
+FEW_GEOMETRIES = {"cropped and reduced"}
 
 
 @pytest.mark.parametrize(

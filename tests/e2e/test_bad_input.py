@@ -374,7 +374,7 @@ WRONG_VALUES = [
     (("--crop", "10x10+60+0"), "does not lie inside the 64x64 photo"),
     (("--crop", "ten"), "expected WIDTHxHEIGHT+X+Y"),
     (("--val", 1.5), "val 1.5"),
-    (("--epochs", 0), "epochs is 0"),
+    (("--epochs", 0), "epochs=0 keeps a network as its weights file has it"),
     (("--lr", "nan"), "lr is nan"),
     (("--seed", -1), "seed is -1"),
     (("--set", "lr"), "expected KEY=VALUE"),

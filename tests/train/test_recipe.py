@@ -16,7 +16,7 @@ def test_later_layers_win_and_silence_keeps_the_default():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"epochs": 0}, "epochs is 0, expected 1 or more"),
+        ({"epochs": -1}, "epochs is -1, expected 0 or more"),
         ({"batch_size": 1}, "batch_size is 1, expected 2 or more"),
         ({"lr": 0.0}, "lr is 0.0"),
         ({"lr": "inf"}, "lr is inf"),
