@@ -57,7 +57,7 @@ def by_gonogo(patient: Patient, share: float) -> Network:
     network = copy.deepcopy(patient.network)
     request = PruneRequest(patient.run.path, Path("unused"), Target("macs", share))
     surgeon = surgeon_of(request, patient, print)
-    surgeon.operate(network, replace(patient.evidence, network=network, _maps={}), request.target)
+    surgeon.operate(network, replace(patient.evidence, network=network), request.target)
     return network
 
 

@@ -144,14 +144,17 @@ def speed_of(after: Float64Array, before: Float64Array) -> Speed:
     return Speed(p50, p95, own, speedup, min(low, speedup), max(high, speedup), quickest[1] / quickest[0])
 
 
-def too_slow(speed: Speed, precision: str, runtime: str, least: float = LEAST_SPEEDUP) -> str | None:
+def too_slow(
+    speed: Speed, precision: str, runtime: str, least: float = LEAST_SPEEDUP, before: str = "fp32"
+) -> str | None:
     """Return why a file is not fast enough; None where it is.
 
     Args:
         speed: measured.
-        precision: of the file.
+        precision: of the file, or what was done to it.
         runtime: what opens it.
         least: how much faster it must be, with the lower end of the interval.
+        before: what the one is called that it came from.
     """
     if min(speed.low, speed.undisturbed) >= least:
         return None
@@ -159,7 +162,7 @@ def too_slow(speed: Speed, precision: str, runtime: str, least: float = LEAST_SP
     if speed.low >= least:
         asked = f", but {speed.undisturbed:.2f}x where nothing else ran{asked}; time it when this machine is not busy"
     return (
-        f"{precision} under {runtime} takes {speed.p50_ms:.3g} ms where fp32 takes {speed.before_ms:.3g}: "
+        f"{precision} under {runtime} takes {speed.p50_ms:.3g} ms where {before} takes {speed.before_ms:.3g}: "
         f"{speed.words}{asked}"
     )
 

@@ -10,22 +10,27 @@ from pathlib import Path
 import numpy as np
 
 from gonogo.bench.timer import percentiles
+from gonogo.compress.gate import REPEATS
 from gonogo.export import EXPORTERS
 from gonogo.gauge.facts import Facts
 from gonogo.models.deployed import Deployed
 from gonogo.runtimes import RUNTIMES
-from gonogo.types import UInt8Array
+from gonogo.types import Float64Array, UInt8Array
 
-REPEATS = 200
 FORMAT = "onnx"
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A network as it is deployed: median milliseconds of one photo, and bytes of its file."""
+    """A network as it is deployed: (R,) milliseconds of one photo, turn by turn, and bytes of its file."""
 
-    p50_ms: float
+    milliseconds: Float64Array
     size_bytes: int
+
+    @property
+    def p50_ms(self) -> float:
+        """The median."""
+        return float(np.median(self.milliseconds))
 
 
 def time_networks(
@@ -53,4 +58,4 @@ def time_networks(
             session = RUNTIMES.get(exporter.runtime).open(path, 1)
             calls[name] = lambda turn, session=session: session(photos[turn % len(photos)][None])  # type: ignore[misc]
         times = percentiles(calls, repeats)
-    return {name: Timed(float(np.median(values)), sizes[name]) for name, values in times.items()}
+    return {name: Timed(values, sizes[name]) for name, values in times.items()}

@@ -36,7 +36,7 @@ class Evidence:
     photos: Tensor
     labels: Tensor
     seed: int = 0
-    _maps: dict[str, Tensor] = field(default_factory=dict)
+    _maps: dict[str, Tensor] = field(default_factory=dict, init=False)
 
     def weight(self, layer: str) -> Tensor:
         """Return a layer's weight, float64 and without its history."""

@@ -84,8 +84,11 @@ def open_patient(path: Path, data: Path | None, seed: int, progress: Progress | 
 
 def estimate(network: Network, prepared: Prepared, fabric: Fabric) -> None:
     """Estimate BatchNorm's statistics anew, on training photos as they are."""
+    # Layers that were frozen would keep the statistics of channels that are gone.
     network.to(fabric.device).requires_grad_(True)
     train = loader(prepared, "train", fabric)
-    train.rows, train.labels = train.rows[:ESTIMATED], train.labels[:ESTIMATED]
+    # Evenly: the photos may stand class by class.
+    chosen = np.linspace(0, len(train) - 1, min(ESTIMATED, len(train))).round().astype(np.int64)
+    train.rows, train.labels = train.rows[chosen], train.labels[torch.from_numpy(chosen)]
     estimate_norms(network, network, lambda: train.batches(JUDGED))
     network.eval()

@@ -124,7 +124,7 @@ def prune(
     """
     _check(request)
     check_run_folder(request.out, resume=request.resume, force=request.force)
-    recipe = resolve_recipe(to_dict(Run.open(request.run).config.recipe), FINE_TUNING, request.recipe)
+    recipe = _recipe(request)
     torch.set_num_threads(recipe.threads)
     patient = open_patient(request.run, request.data, recipe.seed, progress)
     config = _config(request, patient, recipe)
@@ -165,7 +165,7 @@ def plan_pruning(
     """Do the first step of a pruning in memory and measure it; learn nothing, write nothing. Errors as of `prune`."""
     _check(request)
     check_run_folder(request.out, resume=request.resume, force=request.force)
-    patient = open_patient(request.run, request.data, 0, progress)
+    patient = open_patient(request.run, request.data, _recipe(request).seed, progress)
     _check_blocks(request, patient)
     surgeon = surgeon_of(request, patient, note)
     network = copy.deepcopy(patient.network)
@@ -176,11 +176,11 @@ def plan_pruning(
 def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, step: int) -> Pruning:
     """Take blocks and channels out of the network, in place; return what went."""
     network.cpu().eval()
-    evidence = replace(patient.evidence, network=network, _maps={})
+    evidence = replace(patient.evidence, network=network)
     blocks: tuple[str, ...] = ()
     if step == 1 and request.blocks:
         blocks = remove_blocks(network, evidence, request.blocks)
-        evidence = replace(evidence, _maps={})
+        evidence = replace(evidence)  # maps were of the network before
     return replace(surgeon.operate(network, evidence, request.target.at(step, request.steps)), blocks=blocks)
 
 
@@ -220,6 +220,10 @@ def _config(request: PruneRequest, patient: Patient, recipe: Recipe) -> RunConfi
         **vars(request.teaching),
     }
     return replace(patient.run.config, recipe=recipe, made_from=made_from)
+
+
+def _recipe(request: PruneRequest) -> Recipe:
+    return resolve_recipe(to_dict(Run.open(request.run).config.recipe), FINE_TUNING, request.recipe)
 
 
 def _check(request: PruneRequest) -> None:

@@ -42,7 +42,7 @@ def rank_criteria(request: PruneRequest, *, progress: Progress | None = None) ->
     chance = []
     for draw in range(DRAWS):
         _tell(progress, draw)
-        drawn = replace(patient, evidence=replace(patient.evidence, seed=draw, _maps={}))
+        drawn = replace(patient, evidence=replace(patient.evidence, seed=draw))
         chance.append(_answers(drawn, replace(surgeon, criterion=CONTROL), request))
     rows = []
     for number, name in enumerate(name for name in CRITERIA if name != CONTROL):
@@ -68,7 +68,7 @@ def _tell(progress: Progress | None, done: int) -> None:
 
 def _answers(patient: Patient, surgeon: Surgeon, request: PruneRequest) -> Float32Array:
     network = copy.deepcopy(patient.network)
-    evidence = replace(patient.evidence, network=network, _maps={})
+    evidence = replace(patient.evidence, network=network)
     surgeon.operate(network, evidence, request.target)
     fabric = Fabric(accelerator="cpu", devices=1)
     estimate(network, patient.prepared, fabric)

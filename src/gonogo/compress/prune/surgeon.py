@@ -176,4 +176,4 @@ def remove_blocks(network: Network, evidence: Evidence, count: int) -> tuple[str
 def _loss_without(network: Network, block: str, evidence: Evidence) -> float:
     shorter = copy.deepcopy(network)
     apply(shorter, Pruning((block,)))
-    return replace(evidence, network=shorter, _maps={}).loss
+    return replace(evidence, network=shorter).loss

@@ -7,18 +7,17 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
+from gonogo.compress import gate
 from gonogo.compress.prune.cost import CostModel
 from gonogo.compress.prune.patient import Patient
 from gonogo.compress.prune.surgeon import Surgeon
-from gonogo.compress.timing import Timed
+from gonogo.compress.timing import FORMAT, Timed
 from gonogo.errors import BarNotMetError
 from gonogo.evaluate.paired import paired_drop
+from gonogo.export import EXPORTERS
 from gonogo.models.architecture import Network
 from gonogo.models.pruned import Pruning
 from gonogo.train.train import answers
-
-# Faster by less than this is not told from the machine's noise, and not worth a network of its own.
-LEAST_SPEEDUP = 1.05
 
 
 def check_faster(patient: Patient, network: Network) -> dict[str, Timed]:
@@ -36,13 +35,8 @@ def check_faster(patient: Patient, network: Network) -> dict[str, Timed]:
 
 def not_faster(times: Mapping[str, Timed]) -> str | None:
     """Return why a pruned network does not pay; None where it does."""
-    before, after = times["original"].p50_ms, times["pruned"].p50_ms
-    if before / after >= LEAST_SPEEDUP:
-        return None
-    return (
-        f"pruned it takes {after:.3f} ms where the original takes {before:.3f} ms ({before / after:.2f}x, expected "
-        f"{LEAST_SPEEDUP:g}x or more)"
-    )
+    speed = gate.speed_of(times["pruned"].milliseconds, times["original"].milliseconds)
+    return gate.too_slow(speed, "pruned", EXPORTERS.get(FORMAT).runtime, gate.LEAST_SPEEDUP, "the original")
 
 
 def hold_against(
