@@ -45,8 +45,19 @@ def workers(photos: int, count: int | None = None) -> Iterator[Executor]:
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
     """Yield an executor of so many processes, each told to use one thread; see `workers`."""
-    with _library("loky", "loky").ProcessPoolExecutor(count, env=dict.fromkeys(THREADS, "1") | MEMORY) as executor:
+    loky = _library("loky", "loky")
+    env = dict.fromkeys(THREADS, "1") | MEMORY
+    with loky.ProcessPoolExecutor(count, env=env, initializer=_keep_mapped_pages) as executor:
         yield executor
+
+
+def _keep_mapped_pages() -> None:
+    """Let a worker live that reads much of a mapped file.
+
+    Where psutil happens to be installed, loky takes such pages for a leak, ends the worker and starts another. It has
+    no public switch for that.
+    """
+    import_module("loky.process_executor")._USE_PSUTIL = False  # type: ignore[attr-defined]
 
 
 def cores() -> int:
