@@ -31,7 +31,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("search",),
     ("report",),
     ("assess",),
-    ("demo", "fit"),
+    ("demo", "fitting"),
     ("studies",),
     ("serve",),
     ("cli",),

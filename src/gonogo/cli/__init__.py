@@ -18,6 +18,7 @@ from gonogo.cli import (
     distil,
     evaluate,
     export,
+    fit,
     models,
     predict,
     prune,
@@ -43,6 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for name, module in (
+    ("fit", fit),
     ("demo", demo),
     ("synth", synth),
     ("audit", audit),

@@ -100,5 +100,6 @@ def missing_train_extra(error: ImportError) -> Exception:
         "yaml",
         "jinja2",
         "torch_pruning",
+        "optuna",
     )
     return MissingExtraError(name, "train") if name in extras else error

@@ -111,7 +111,7 @@ def split_manifest(
     Args:
         manifest: samples with a split, without one, or with train only.
         val: share of the photos that are not test, 0 to 1.
-        test: share of all photos, used only where the data came without a test set.
+        test: share of all photos, used only where the data came without a test set; 0 to make none.
         seed: which groups go where; the order of the samples plays no part.
         groups: (N,) number of what stays together; photos of one part and of the same bytes unless given.
         may_lack: classes that need not stand in every split.
@@ -120,12 +120,12 @@ def split_manifest(
         UsageError: shares outside 0 to 1.
         DataError: some samples have a split and some have none, or a class cannot stand in every split.
     """
-    if not (0 < val < 1 and 0 < test < 1):
+    if not (0 < val < 1 and 0 <= test < 1):
         raise UsageError(f"found shares val {val} and test {test}, expected numbers between 0 and 1")
     present = {sample.split for sample in manifest.samples}
     if "" in present and len(present) > 1:
         raise DataError("some photos have a split and some have none; fill in the column, or empty it for all")
-    shares = {} if "test" in present else {"test": test}
+    shares = {} if "test" in present or not test else {"test": test}
     if "val" not in present:
         shares["val"] = val * (1 - sum(shares.values()))
     numbers = linked_groups(manifest) if groups is None else groups
@@ -142,7 +142,7 @@ def split_manifest(
                 splits[place] = names[number]
         unbalanced = find_unbalanced(found.counts, side, wanted, names, manifest.classes)
     result = with_splits(manifest, splits)
-    _check(result, numbers, may_lack)
+    _check(result, numbers, may_lack, SPLITS if "test" in present or test else ("train", "val"))
     return Division(result, None, unbalanced)
 
 
@@ -216,18 +216,21 @@ def without_split(manifest: Manifest, *, keep_test: bool = False) -> Manifest:
     return with_splits(manifest, [""] * len(manifest))
 
 
-def _check(manifest: Manifest, numbers: Sequence[int], may_lack: Sequence[str] = ()) -> None:
+def _check(
+    manifest: Manifest, numbers: Sequence[int], may_lack: Sequence[str] = (), splits: Sequence[str] = SPLITS
+) -> None:
     """Refuse a split in which a class is missing."""
-    for split in SPLITS:
+    for split in splits:
         counts = manifest.select(split).counts()
         missing = [name for name, count in counts.items() if count == 0 and name not in may_lack]
         if missing:
             own = [n for n, s in zip(numbers, manifest.samples, strict=True) if s.label == missing[0]]
             parts = len(set(own))
+            each = " and ".join((", ".join(splits[:-1]), splits[-1]))
             advice = (
-                "expected at least 3, one each for train, val and test: photograph more different parts"
-                if parts < len(SPLITS)
-                else "expected every class in train, val and test: add photos, or give the splits yourself"
+                f"expected at least {len(splits)}, one each for {each}: photograph more different parts"
+                if parts < len(splits)
+                else f"expected every class in {each}: add photos, or give the splits yourself"
             )
             raise DataError(
                 f"{split} would hold no photo of class '{missing[0]}': its {len(own)} "

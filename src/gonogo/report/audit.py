@@ -110,8 +110,8 @@ def write_audit_page(audit: Audit, path: Path, name: str, *, made: datetime | No
         verdict=verdict(audit),
         leaked=audit.leaked_share,
         splits=splits,
-        classes=_classes(seen, splits, album),
-        findings=[_section(number, f, seen, album) for number, f in enumerate(audit.findings, start=1)],
+        classes=look_at_classes(audit, album),
+        findings=finding_sections(audit, album),
         notes=seen.manifest.notes,
         seed=seen.seed,
         fingerprint=seen.manifest.fingerprint,
@@ -130,7 +130,23 @@ def verdict(audit: Audit) -> str:
     return "No error and no warning: nothing was found that speaks against these photos."
 
 
-def _classes(seen: Inspection, splits: tuple[str, ...], album: Album) -> list[ClassRow]:
+def finding_sections(audit: Audit, album: Album | None = None) -> list[FindingSection]:
+    """Return the findings as a page shows them.
+
+    Args:
+        audit: what was found.
+        album: of its photos, where they were opened already.
+    """
+    seen = audit.inspection
+    album = album or Album(seen)
+    return [_section(number, found, seen, album) for number, found in enumerate(audit.findings, start=1)]
+
+
+def look_at_classes(audit: Audit, album: Album | None = None) -> list[ClassRow]:
+    """Return every class with photos of different parts; arguments as for `finding_sections`."""
+    seen = audit.inspection
+    album = album or Album(seen)
+    splits = tuple(split for split in SPLITS if split in seen.splits)
     names, labels = seen.manifest.classes, seen.manifest.labels
     photos = np.bincount(labels, minlength=len(names))
     each = min(THUMBNAILS_EACH, MOST_THUMBNAILS // len(names))

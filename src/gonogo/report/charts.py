@@ -18,19 +18,21 @@ LEFT, RIGHT, TOP, BOTTOM = 78, 16, 14, 62
 
 @dataclass(frozen=True)
 class Axis:
-    """One direction of a chart, in shares.
+    """One direction of a chart, in shares or in another unit.
 
     Attributes:
         title: what it shows.
         low: the value at its beginning; above 0 where it is logarithmic.
         high: the value at its end.
         log: whether equal ratios are equally far apart.
+        unit: of its values, such as "ms"; shares are given in percent.
     """
 
     title: str
     low: float = 0.0
     high: float = 1.0
     log: bool = False
+    unit: str = "%"
 
     def along(self, values: npt.ArrayLike) -> Float64Array:
         """Return values as a share of the axis, 0 to 1; what lies beyond an end stays at it."""
@@ -47,7 +49,8 @@ class Axis:
             values = [10.0**power for power in range(first, last + 1)]
         else:
             values = [self.low + (self.high - self.low) * step / 5 for step in range(6)]
-        return [(value, f"{100 * value:.6g}\N{NO-BREAK SPACE}%") for value in values]
+        scale = 100 if self.unit == "%" else 1
+        return [(value, f"{scale * value:.6g}\N{NO-BREAK SPACE}{self.unit}") for value in values]
 
     @property
     def minor(self) -> list[float]:

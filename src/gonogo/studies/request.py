@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gonogo.audit.audit import audit
 from gonogo.errors import UsageError, did_you_mean
-from gonogo.splitting import Progress
 from gonogo.studies.contenders import Contender
 from gonogo.train.jobs import Job
 from gonogo.train.prepare import DataOptions
@@ -59,26 +57,3 @@ def chosen(contenders: tuple[Contender, ...], only: tuple[str, ...]) -> tuple[Co
         if name not in names:
             raise UsageError(f"unknown --only '{name}'; {did_you_mean(name, names)}")
     return tuple(contender for contender in contenders if not only or contender.name in only)
-
-
-def filled_in(request: StudyRequest, progress: Progress | None) -> tuple[DataOptions, list[str]]:
-    """Say of the data what the photos themselves say: which are of one part, and what part of them all share."""
-    found = audit(
-        request.data,
-        format_name=request.options.format,
-        options=request.options.reading,
-        good=request.options.good,
-        group_rule=request.options.group_by,
-        progress=progress,
-    )
-    options, notes = request.options, []
-    suggested = next((f.facts["group_by"] for f in found.findings if f.check == "parts"), None)
-    if options.group_by is None and options.groups is None and suggested:
-        options = replace(options, group_by=suggested)
-        notes.append(f"parts are told by --group-by '{suggested}', as the numbering of the files suggests")
-    sizes = {(fact.width, fact.height) for fact in found.inspection.facts}
-    if options.crop is None and len(sizes) > 1:
-        width, height = (min(size[k] for size in sizes) for k in (0, 1))
-        options = replace(options, crop=(0, 0, width, height))
-        notes.append(f"the photos have {len(sizes)} sizes; what all of them hold is used: --crop {width}x{height}+0+0")
-    return options, notes

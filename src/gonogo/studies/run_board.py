@@ -29,12 +29,13 @@ from gonogo.studies.board_page import show
 from gonogo.studies.contenders import Cost, costs, find_weights
 from gonogo.studies.latency import Latency, latencies
 from gonogo.studies.paradox import paradox
-from gonogo.studies.request import Ended, Note, StudyRequest, chosen, filled_in
+from gonogo.studies.request import Ended, Note, StudyRequest, chosen
 from gonogo.studies.two_splits import HONEST, PUBLISHED, TESTED, TwoSplits
 from gonogo.train.candidates import Entrant
 from gonogo.train.folds import Course
 from gonogo.train.jobs import Job, Training, train_all
 from gonogo.train.prepare import read_photos
+from gonogo.train.told import told_by_photos
 from gonogo.types import Float32Array, UInt8Array
 
 MARKER, CSV_NAME, JSON_NAME, PAGE_NAME, COSTS_NAME = "study.toml", "study.csv", "study.json", "study.html", "costs.json"
@@ -142,7 +143,8 @@ def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Pla
     first_look = request.quick and not request.only
     entries = tuple(entry for entry in board.entries if entry.name in names and (entry.quick or not first_look))
     weights = find_weights(tuple(entry.contender for entry in entries), request.weights)
-    options, notes = filled_in(request, progress)
+    told = told_by_photos(request.data, request.options, progress)
+    options, notes = told.options, list(told.notes)
     if request.quick:
         notes.append(
             f"a first look: {len(entries)} of {len(board.entries)} networks, and what learns from nothing learns for "

@@ -30,11 +30,12 @@ from gonogo.splitting import Progress
 from gonogo.studies import published
 from gonogo.studies.contenders import Contender, Cost, costs, find_weights
 from gonogo.studies.questions import about_accuracy, about_curve, about_remedies
-from gonogo.studies.request import StudyRequest, chosen, filled_in
+from gonogo.studies.request import StudyRequest, chosen
 from gonogo.train.candidates import candidates_for
 from gonogo.train.compare import Compared, CompareRequest, compare
 from gonogo.train.jobs import Job
 from gonogo.train.prepare import DataOptions, Photos, read_photos
+from gonogo.train.told import told_by_photos
 
 EFFICIENTNET, VIT = "EfficientNet-B0, frozen", "ViT-B/16, frozen"
 SCRATCH = {"epochs": 60}
@@ -107,7 +108,8 @@ def study(
             raise UsageError(f"the study 'sealant' knows no {option}; leave it out")
     contenders = chosen(CONTENDERS, request.only)
     weights = find_weights(contenders, request.weights)
-    options, notes = filled_in(request, progress)
+    told = told_by_photos(request.data, request.options, progress)
+    options, notes = told.options, list(told.notes)
     if options.reduce is None and options.size is None:
         options = replace(options, reduce=REDUCE)
     photos = read_photos(request.data, options, progress=progress)

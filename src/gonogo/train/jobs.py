@@ -87,7 +87,7 @@ def train_all(
         if busy and count > 1 and busy / done * len(left) > WORTH_S:
             yield from _share_out(course, left, count)
             return
-        outcome = _train(course, training, report)
+        outcome = train_one(course, training, report)
         busy += outcome.seconds
         yield outcome
 
@@ -99,12 +99,12 @@ def _count(course: Course, left: Sequence[Training]) -> int:
 
 
 def _share_out(course: Course, trainings: Sequence[Training], count: int) -> Iterator[Outcome]:
-    with _stopped_at_once(count) as executor:
-        yield from executor.map(_train, repeat(course), trainings)
+    with stopped_at_once(count) as executor:
+        yield from executor.map(train_one, repeat(course), trainings)
 
 
 @contextmanager
-def _stopped_at_once(count: int) -> Iterator[Executor]:
+def stopped_at_once(count: int) -> Iterator[Executor]:
     """Give processes that end with the first error, or when the user interrupts, not when all work is done."""
     with processes(count) as executor:
         try:
@@ -114,7 +114,12 @@ def _stopped_at_once(count: int) -> Iterator[Executor]:
             raise
 
 
-def _train(course: Course, training: Training, report: Callable[[Step], None] | None = None) -> Outcome:
+def train_one(course: Course, training: Training, report: Callable[[Step], None] | None = None) -> Outcome:
+    """Train on all folds but one; answers that an earlier run left are taken.
+
+    Raises:
+        BarNotMetError: the loss left the numbers.
+    """
     entrant, number, fold = training.entrant, training.number, training.fold
     known, started = course.is_done(entrant, number, fold), time.perf_counter()
     answers = course.run(entrant, number, fold, report)

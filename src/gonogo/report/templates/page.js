@@ -27,3 +27,22 @@ addEventListener("beforeprint", () => {
 addEventListener("afterprint", () => {
   for (const own of opened) own.open = false;
 });
+for (const dial of document.querySelectorAll("[data-dial]")) {
+  const rows = JSON.parse(dial.dataset.dial);
+  const slider = dial.querySelector("input");
+  const share = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
+  const show = () => {
+    const row = rows[slider.value];
+    for (const place of dial.querySelectorAll("[data-shows]")) {
+      const column = Number(place.dataset.shows);
+      place.textContent = column ? share(row[column]) : row[0].toFixed(3);
+    }
+    slider.setAttribute("aria-valuetext", `${share(row[1])} escape, ${share(row[2])} overkill`);
+  };
+  const now = Number(dial.dataset.now);
+  const next = rows.findIndex((row) => row[0] >= now);
+  slider.value = next < 0 ? rows.length - 1 : next;
+  slider.disabled = false;
+  slider.addEventListener("input", show);
+  show();
+}

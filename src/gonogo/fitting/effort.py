@@ -1,0 +1,53 @@
+"""How much a training may see, so that the search ends in time: measured on these photos, on this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import optuna
+
+from gonogo.files import write_text
+from gonogo.search.clock import Clock
+from gonogo.search.material import Material
+from gonogo.search.search import Effort
+from gonogo.search.space import Space
+from gonogo.train.candidates import Entrant
+from gonogo.train.jobs import Training, train_one
+
+NAME = "effort.json"
+# Of the whole time, what one training of the small taper on one core may take.
+SHARE = 0.06
+PHOTOS = (2_000, 120_000)  # that a whole training shows, at least and at most
+EPOCHS = 10  # at least; where there are more photos than that allows, an epoch draws from them
+TRIED = 1_500  # photos of the trial run that tells the pace
+
+
+def plan_effort(folder: Path, material: Material, space: Space, clock: Clock) -> tuple[Effort, float]:
+    """Return how much each training may see, and how many seconds the last one will take.
+
+    The answer is kept in the folder, so that a fit that goes on goes on alike.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        pace = _pace(material, space)
+        photos = int(min(PHOTOS[1], max(PHOTOS[0], pace * SHARE * clock.seconds)))
+        there = len(material.manifest)
+        effort = Effort(photos, min(there, photos // EPOCHS))
+        write_text(path, json.dumps(asdict(effort) | {"seconds": photos / pace}, indent=2) + "\n")
+    known = json.loads(path.read_text(encoding="utf-8"))
+    return Effort(known["photos"], known["at_once"]), 1.5 * known["seconds"]
+
+
+def _pace(material: Material, space: Space) -> float:
+    """Return photos a second that the small taper learns from on one core."""
+    proposal = space.propose(optuna.trial.FixedTrial(space.anchors()[0]))
+    recipe = {"epochs": 1, "photos_per_epoch": TRIED, "keep": "last", "patience": 0}
+    candidate = replace(proposal.candidate, name="pace", recipe={**proposal.candidate.recipe, **recipe})
+    entrant = Entrant.of(candidate)
+    course = material.course(proposal)
+    started = time.monotonic()
+    train_one(course, Training(entrant, 0, 0))
+    return TRIED / (time.monotonic() - started)

@@ -1,0 +1,248 @@
+"""The whole flow, step by step: look, divide, search, train, export, prove, tell. Each step can be taken up again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gonogo.assess import SHEET_NAME, assess
+from gonogo.data.formats.table import write_apart
+from gonogo.errors import BarNotMetError, DataError, UsageError
+from gonogo.files import write_text
+from gonogo.fitting.effort import plan_effort
+from gonogo.fitting.looked import Looked, look
+from gonogo.fitting.outcome import Outcome, judge
+from gonogo.fitting.page import page_of
+from gonogo.fitting.proof import for_training
+from gonogo.fitting.request import CLOCK, GAUGE, PAGE, PROOF, RESULT, RUN, TABLE, FitRequest
+from gonogo.report.fit import write_fit_page
+from gonogo.search.clock import Clock
+from gonogo.search.material import Material
+from gonogo.search.pareto import take
+from gonogo.search.search import Search
+from gonogo.search.space import Space, reductions_for
+from gonogo.search.tried import Tried
+from gonogo.splitting import Progress
+from gonogo.train.listing import list_photos
+from gonogo.train.loop import Step
+from gonogo.train.prepare import DataOptions
+from gonogo.train.run import Run
+from gonogo.train.train import TrainRequest, train
+
+FOLDS = 4
+# Share of the time, and seconds, that are kept for export, proof, timing and the page.
+TAIL_SHARE, TAIL_S = 0.04, 12.0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came out.
+
+    Attributes:
+        request: what was asked.
+        looked: the photos.
+        search: what was tried.
+        chosen: the network that was taken.
+        outcome: the gauge, and what of the budgets it keeps.
+        interrupted: the user ended the search early.
+        seconds: it took, interruptions left out.
+    """
+
+    request: FitRequest
+    looked: Looked
+    search: Search
+    chosen: Tried
+    outcome: Outcome
+    interrupted: bool
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "out": str(self.request.out),
+            "gauge": str(self.request.out / GAUGE),
+            "run": str(self.request.out / RUN),
+            "report": str(self.request.out / PAGE),
+            **self.outcome.to_json(),
+            "chosen": self.chosen.to_json(),
+            "tried": [own.to_json() for own in self.search.tried],
+            "cannot": self.looked.proof.cannot(self.request.budgets.confidence),
+            "proof": {"rate": self.looked.proof.rate, "parts": self.looked.proof.parts},
+            "notes": list(self.looked.notes),
+            "interrupted": self.interrupted,
+            "seconds": self.seconds,
+        }
+
+
+def fit(
+    request: FitRequest,
+    *,
+    say: Callable[[str], None] = print,
+    progress: Progress | None = None,
+    report: Callable[[Step], None] | None = None,
+) -> Fitted:
+    """Turn photos into a gauge.
+
+    Args:
+        request: what is asked.
+        say: called with each line worth reading.
+        progress: called while photos are read, with what is done, how much of it, and of how much.
+        report: called after each batch and epoch of the last training.
+
+    Raises:
+        GonogoError: the photos, the options or the folder cannot be used.
+        BarNotMetError: no network could be trained.
+    """
+    listed = list_photos(request.data, request.options, may_be_good=True)
+    if listed.good_alone:
+        raise UsageError(
+            f"{request.data} shows good parts alone, expected defects too; a distance from good parts is trained by "
+            "'gonogo train --arch stump', and fit needs some defects to prove anything"
+        )
+    if listed.task.is_sorting and (request.budgets.max_escape or request.budgets.max_overkill):
+        raise UsageError(
+            f"sorting into {', '.join(listed.task.classes)} has no good class and so no escapes; name it with --good "
+            "NAME, or leave --max-escape and --max-overkill out"
+        )
+    request.open_folder()
+    clock = Clock(request.out / CLOCK, 60 * request.minutes)
+    say("1 of 6  looking at the photos")
+    looked = look(request, say, progress)
+    say("2 of 6  searching")
+    search = prepare_search(request, looked, clock, say, progress)
+    interrupted = _search(search, say)
+    chosen = take(search.whole, request.budgets.max_overkill)
+    say(f"3 of 6  training the one that was chosen: {chosen.proposal.in_words()}")
+    run = train_chosen(request, looked, search, chosen, report)
+    clock.keep()
+    say("4 of 6  exporting, and comparing the file with the network")
+    say("5 of 6  proving what the gauge promises")
+    outcome = judge(request, run, looked, say)
+    say("6 of 6  writing the page")
+    asked = assess(request.out / RUN, split="val", out=request.out / PROOF, force=True)
+    fitted = Fitted(request, looked, search, chosen, outcome, interrupted, clock.elapsed)
+    assert asked.folder is not None
+    write_fit_page(request.out / PAGE, page_of(fitted, asked.folder / SHEET_NAME))
+    write_text(request.out / RESULT, json.dumps(fitted.to_json(), indent=2) + "\n")
+    clock.keep()
+    return fitted
+
+
+def prepare_search(
+    request: FitRequest, looked: Looked, clock: Clock, say: Callable[[str], None], progress: Progress | None
+) -> Search:
+    """Lay out the photos, the space and the effort of a search."""
+    manifest, _ = for_training(looked.proof)
+    geometry = looked.photos.geometry
+    chosen = geometry.reduce if looked.options.fixes_size else None
+    space = Space(reductions_for(min(geometry.region[2:]), chosen), request.weights)
+    folds = _folds(manifest)
+    material = Material(looked.photos, manifest, looked.options, folds, request.seed, request.out / "answers", progress)
+    effort, reserve = plan_effort(request.out, material, space, clock)
+    say(
+        f"  {len(manifest):,} photos to search on, in {folds} folds of whole parts; a whole training shows "
+        f"{effort.photos:,} photos"
+    )
+    if request.weights is None:
+        say("  no --weights: stumps, which do best where parts are few, are not tried")
+    return Search(
+        material,
+        space,
+        request.budgets,
+        effort,
+        clock,
+        reserve + TAIL_S + TAIL_SHARE * clock.seconds,
+        request.where,
+        request.seed,
+        request.trials,
+        looked.proof.rate or 0.0,
+        say,
+    )
+
+
+def _folds(manifest: Any) -> int:
+    """Return how many folds the parts of the rarest class allow.
+
+    Raises:
+        DataError: fewer than two.
+    """
+    from gonogo.data.split import linked_groups
+
+    numbers = linked_groups(manifest)
+    parts = {
+        name: len({number for number, s in zip(numbers, manifest.samples, strict=True) if s.label == name})
+        for name in manifest.classes
+    }
+    name, fewest = min(parts.items(), key=lambda item: item[1])
+    if fewest < 2:
+        raise DataError(
+            f"class '{name}' has {fewest} part left to train on, expected 2 or more; photograph more different parts "
+            "of it"
+        )
+    return min(FOLDS, fewest)
+
+
+def _search(search: Search, say: Callable[[str], None]) -> bool:
+    """Search; say whether the user ended it early, with something to go on with.
+
+    Raises:
+        KeyboardInterrupt: nothing was trained yet.
+    """
+    try:
+        search.run()
+    except KeyboardInterrupt:
+        if not search.whole:
+            raise
+        say("  interrupted: going on with the best so far; interrupt again to stop at once")
+        return True
+    if not search.whole:
+        raise BarNotMetError("no network could be trained in the time given; give more --minutes")
+    return False
+
+
+def train_chosen(
+    request: FitRequest,
+    looked: Looked,
+    search: Search,
+    chosen: Tried,
+    report: Callable[[Step], None] | None,
+) -> Run:
+    """Train the chosen network on all photos that are for training, and choose its threshold on those for the proof."""
+    table, folder = request.out / TABLE, request.out / RUN
+    apart = write_apart(looked.proof.manifest, table)
+    proposal, rate = chosen.proposal, looked.proof.rate
+    entrant = search.entrant(proposal, short=False)
+    options = DataOptions(
+        good=looked.photos.task.good or "none",
+        crop=looked.options.crop,
+        reduce=None if looked.options.fixes_size else proposal.reduce,
+        colour=looked.options.colour,
+        bit_depth=looked.options.bit_depth,
+        size=looked.options.size,
+        skip_unreadable=looked.options.skip_unreadable,
+        photos=None if apart is None else str(apart),
+        find_copies=False,
+        test=0.0,
+    )
+    if looked.options.reduce is not None:
+        options = replace(options, reduce=looked.options.reduce)
+    decision = {} if rate is None else {"max_escape": rate, "confidence": request.budgets.confidence}
+    asked = TrainRequest(
+        table,
+        folder,
+        proposal.candidate.arch,
+        proposal.candidate.arch_options,
+        {**proposal.candidate.recipe, **_changed(entrant.recipe, search, proposal)},
+        options,
+        decision,
+        resume=(folder / "run.toml").is_file(),
+        weights=request.weights if proposal.is_learnt_elsewhere else None,
+    )
+    return train(asked, report=report)
+
+
+def _changed(recipe: Any, search: Search, proposal: Any) -> dict[str, Any]:
+    more = {"seed": recipe.seed, "keep": "last", "patience": 0}
+    return more if proposal.is_learnt_elsewhere else more | search.effort.recipe(short=False)

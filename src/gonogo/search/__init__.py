@@ -1,0 +1,1 @@
+"""Search for the network that suits the parts and the budgets."""

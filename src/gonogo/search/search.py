@@ -1,0 +1,238 @@
+"""The search: many networks a short look, the best of them whole trainings, all on folds of whole parts.
+
+What was learnt is kept as it comes: trials in Optuna's storage, answers to folds in files. A search that was killed
+goes on where it was, with the same proposals: every proposal is drawn with a seed of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from gonogo.search.budgets import Budgets
+from gonogo.search.clock import Clock
+from gonogo.search.material import Material
+from gonogo.search.measure import Cost, Shown, cost_of, shown
+from gonogo.search.pareto import front
+from gonogo.search.space import Proposal, Space
+from gonogo.search.tried import NOT_TRAINED, Sketch, Tried
+from gonogo.train.candidates import Entrant
+from gonogo.train.jobs import Outcome, Training, stopped_at_once, train_one
+from gonogo.train.transfer import with_levels
+from gonogo.types import Float32Array, Int64Array
+from gonogo.workers import cores
+
+STUDY = "gonogo fit"
+# Trials asked for together; not the number of cores, so that a search is the same on any machine.
+BATCH = 2
+# Beyond a budget by more than this share, a network is not worth a training.
+FAR = 0.25
+# Parts of the time that is left to the search: short looks, then whole trainings.
+SKETCHING = 0.5
+SHORT = 4  # a short look shows a network so many times fewer photos
+MOST_WHOLE = 6
+START_UP = 4  # proposals drawn at random after the anchors
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much every training may see.
+
+    Attributes:
+        photos: that a whole training of a taper shows it, counted each time.
+        at_once: photos of an epoch; fewer than there are where there are very many.
+    """
+
+    photos: int
+    at_once: int
+
+    def recipe(self, short: bool) -> dict[str, int]:
+        """Return the recipe's values."""
+        epochs = max(1, round(self.photos / (SHORT if short else 1) / self.at_once))
+        return {"epochs": epochs, "photos_per_epoch": self.at_once}
+
+
+@dataclass
+class Search:
+    """A search under way.
+
+    Attributes:
+        material: the photos.
+        space: what may be proposed.
+        budgets: what a gauge may cost.
+        effort: how much each training may see.
+        clock: how much time is left.
+        reserve: seconds to keep for what follows.
+        storage: of Optuna: any URL it knows.
+        seed: of proposals and trainings.
+        most: trials, at most; as many as the time allows where None.
+        escape: the share of defective parts that a threshold may let pass.
+        say: called with each line the user should know.
+    """
+
+    material: Material
+    space: Space
+    budgets: Budgets
+    effort: Effort
+    clock: Clock
+    reserve: float
+    storage: str
+    seed: int = 0
+    most: int | None = None
+    escape: float = 0.05
+    say: Callable[[str], None] = print
+    _tried: dict[int, Tried] = field(default_factory=dict, init=False)
+
+    @property
+    def tried(self) -> list[Tried]:
+        """What was tried so far, in order."""
+        return [self._tried[number] for number in sorted(self._tried)]
+
+    @property
+    def whole(self) -> list[Tried]:
+        """What has answers to all folds."""
+        return [own for own in self.tried if own.shown is not None]
+
+    def run(self) -> None:
+        """Search until the time is over; `tried` and `whole` say what was found.
+
+        Raises:
+            GonogoError: the photos suit no network.
+        """
+        started = self.clock.elapsed
+        sketching = started + SKETCHING * max(0.0, self.clock.seconds - self.reserve - started)
+        with stopped_at_once(cores()) as executor:
+            self._sketch_all(executor, sketching)
+            self._train_best(executor)
+
+    def _sketch_all(self, executor: Executor, until: float) -> None:
+        study = optuna.create_study(
+            study_name=STUDY, storage=self.storage, directions=["minimize"] * 3, load_if_exists=True
+        )
+        anchors = self.space.anchors()
+        if not study.trials:
+            for params in anchors:
+                study.enqueue_trial(params)
+        for known in study.get_trials(states=(TrialState.COMPLETE,)):
+            self._remember(known)
+        while self._goes_on(study, until):
+            batch = [(trial, self.space.propose(trial)) for trial in self._ask(study, len(anchors))]
+            found = self._sketch(executor, [proposal for _, proposal in batch])
+            for (trial, _), (cost, sketch) in zip(batch, found, strict=True):
+                trial.set_user_attr("cost", asdict(cost))
+                trial.set_user_attr("sketch", None if sketch is None else asdict(sketch))
+                trial.set_constraint("budgets", self.budgets.excess(cost.latency_ms, cost.size_bytes))
+                loss = NOT_TRAINED if sketch is None else sketch.loss
+                self._remember(study.tell(trial, (loss, cost.latency_ms, cost.size_bytes)))
+                self.say(f"  {self._tried[trial.number].in_words()}")
+            self.clock.keep()
+
+    def _goes_on(self, study: optuna.Study, until: float) -> bool:
+        done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+        if self.most is not None:
+            return done < self.most
+        return self.clock.elapsed < until or not self._tried
+
+    def _ask(self, study: optuna.Study, anchors: int) -> Iterator[optuna.Trial]:
+        """Yield a batch of trials, those first that an interruption left half-way."""
+        left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        storage, name = optuna.storages.get_storage(self.storage), study.study_name
+        study_id = storage.get_study_id_from_name(name)
+        for number in [trial.number for trial in left][:BATCH]:
+            yield optuna.Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
+        for _ in range(BATCH - len(left)):
+            seed = self.seed * 10_000 + len(study.get_trials(deepcopy=False))
+            study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=anchors + START_UP)
+            yield study.ask()
+
+    def _remember(self, trial: optuna.trial.FrozenTrial) -> None:
+        proposal = self.space.propose(optuna.trial.FixedTrial(trial.params))
+        cost, sketch = trial.user_attrs["cost"], trial.user_attrs["sketch"]
+        found = Tried(trial.number, proposal, Cost(**cost), None if sketch is None else Sketch(**sketch))
+        self._tried[trial.number] = found
+
+    def _sketch(self, executor: Executor, proposals: Sequence[Proposal]) -> Iterator[tuple[Cost, Sketch | None]]:
+        """Yield the cost of each, all timed before any is trained, and its answers to one fold."""
+        entrants = [self.entrant(proposal, short=True) for proposal in proposals]
+        costs = [self._cost(own, proposal) for own, proposal in zip(entrants, proposals, strict=True)]
+        jobs = []
+        for proposal, entrant, cost in zip(proposals, entrants, costs, strict=True):
+            far = self.budgets.excess(cost.latency_ms, cost.size_bytes) > FAR
+            training = Training(entrant, 0, 0)
+            jobs.append(None if far else executor.submit(train_one, self.material.course(proposal), training))
+        for cost, job in zip(costs, jobs, strict=True):
+            if job is None:
+                yield cost, None
+                continue
+            outcome = job.result()
+            inside = self.material.folds[0] == 0
+            found = self._shown(inside, outcome.answers, outcome.seconds)
+            yield cost, Sketch(found.scores.name, found.scores.mean, found.overkill, outcome.seconds)
+
+    def _cost(self, entrant: Entrant, proposal: Proposal) -> Cost:
+        prepared = self.material.seen_by(proposal)
+        spec, tensors = entrant.spec(prepared), entrant.weights.tensors
+        return cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
+
+    def _train_best(self, executor: Executor) -> None:
+        """Train the best on all folds, the most promising first, as long as there is time."""
+        for done, own in enumerate(self._promising()[:MOST_WHOLE]):
+            needed = self._whole_seconds(own)
+            if done and self.most is None and self.clock.left < self.reserve + needed:
+                continue
+            self.train_whole(own, executor)
+            self.clock.keep()
+
+    def _promising(self) -> list[Tried]:
+        """Return the networks on the front of what fits the budgets, the best first; those nearest where none fits."""
+        least = max(0.0, min(own.excess(self.budgets) for own in self.tried))
+        fitting = [own for own in self.tried if own.excess(self.budgets) <= least]
+        best = front(fitting, lambda own: (own.loss, own.cost.macs, own.cost.size_bytes))
+        return sorted(best, key=lambda own: (own.loss, own.cost.macs))
+
+    def _whole_seconds(self, own: Tried) -> float:
+        """Return how long all folds of a whole training take, from how long a short look took; 0 where none was."""
+        if own.sketch is None:
+            return 0.0
+        longer = 1 if own.proposal.is_learnt_elsewhere else SHORT
+        turns = -(-self.material.count // cores())
+        return own.sketch.seconds * longer * turns
+
+    def train_whole(self, own: Tried, executor: Executor) -> Tried:
+        """Train on all folds but one, in turn, and return the network with its answers."""
+        entrant = self.entrant(own.proposal, short=False)
+        course, started = self.material.course(own.proposal), time.monotonic()
+        jobs = [executor.submit(train_one, course, Training(entrant, 0, fold)) for fold in range(self.material.count)]
+        outcomes: list[Outcome] = [job.result() for job in jobs]
+        fold = self.material.folds[0]
+        answers = np.zeros((len(fold), outcomes[0].answers.shape[1]), dtype=np.float32)
+        for number, outcome in enumerate(outcomes):
+            answers[fold == number] = outcome.answers
+        found = self._shown(np.ones(len(fold), dtype=bool), answers, sum(o.seconds for o in outcomes))
+        self._tried[own.number] = replace(own, shown=found)
+        self.say(
+            f"  whole trainings of {own.proposal.in_words()}: {found.in_words}, {time.monotonic() - started:.0f} s"
+        )
+        return self._tried[own.number]
+
+    def entrant(self, proposal: Proposal, *, short: bool) -> Entrant:
+        """Return what is trained."""
+        candidate, more = proposal.candidate, {"seed": self.seed, "keep": "last", "patience": 0}
+        if not proposal.is_learnt_elsewhere:
+            more |= self.effort.recipe(short)
+        return Entrant.of(replace(candidate, recipe={**candidate.recipe, **more}))
+
+    def _shown(self, inside: np.ndarray, answers: Float32Array, seconds: float) -> Shown:
+        material = self.material
+        places: Int64Array = np.flatnonzero(inside)
+        groups = tuple(material.groups[place] for place in places)
+        labels = material.manifest.labels[places]
+        return shown(material.photos.task, labels, groups, material.folds[0][places], answers, self.escape, seconds)
