@@ -17,6 +17,7 @@ _PUBLIC = {
     "GonogoError": "gonogo.errors",
     "Manifest": "gonogo.data.manifest",
     "Verdict": "gonogo.types",
+    "fit": "gonogo.fitting.api",
     "read_dataset": "gonogo.data.formats",
 }
 
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from gonogo.data.geometry import Geometry
     from gonogo.data.manifest import Manifest
     from gonogo.errors import GonogoError
+    from gonogo.fitting.api import fit
     from gonogo.gauge.gauge import Gauge
     from gonogo.types import Verdict
 
-__all__ = ["Gauge", "Geometry", "GonogoError", "Manifest", "Verdict", "__version__", "read_dataset"]
+__all__ = ["Gauge", "Geometry", "GonogoError", "Manifest", "Verdict", "__version__", "fit", "read_dataset"]
 
 
 def __getattr__(name: str) -> Any:

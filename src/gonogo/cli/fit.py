@@ -35,11 +35,10 @@ from gonogo.cli.training import (
     data_options,
     weights_source,
 )
-from gonogo.errors import BarNotMetError, UsageError
+from gonogo.errors import BarNotMetError
 
 if TYPE_CHECKING:
     from gonogo.fitting.fit import Fitted
-    from gonogo.search.budgets import Budgets
 
 
 def run(
@@ -82,6 +81,7 @@ def run(
     """Turn photos into the smallest gauge within the budgets, and a page that proves it."""
     check_choice(mixed, "--mixed", MIXED)
     try:
+        from gonogo.fitting.api import budgets_from
         from gonogo.fitting.fit import fit
         from gonogo.fitting.request import FitRequest
     except ImportError as error:
@@ -102,11 +102,18 @@ def run(
         bit_depth=bit_depth,
         skip_unreadable=skip_unreadable,
     )
+    budgets = budgets_from(
+        max_escape=max_escape,
+        confidence=confidence,
+        max_overkill=max_overkill,
+        max_latency_ms=max_latency_ms,
+        max_size_kb=max_size_kb,
+    )
     with Console(as_json) as console:
         request = FitRequest(
             data,
             out,
-            _budgets(max_escape, confidence, max_overkill, max_latency_ms, max_size_kb),
+            budgets,
             minutes,
             trials,
             weights_source(weights),
@@ -123,24 +130,6 @@ def run(
             more = len(found.outcome.unmet) - 1
             also = f" (and {more} more)" if more else ""
             raise BarNotMetError(f"{found.outcome.unmet[0].in_words}{also}")
-
-
-def _budgets(
-    escape: str | None, confidence: str | None, overkill: str | None, latency: float | None, size: float | None
-) -> Budgets:
-    from gonogo.evaluate.options import parse_confidence, parse_rate
-    from gonogo.evaluate.policies import DEFAULT_CONFIDENCE
-    from gonogo.search.budgets import Budgets
-
-    if confidence is not None and escape is None:
-        raise UsageError("--confidence says nothing without --max-escape; give that too, or leave it out")
-    return Budgets(
-        None if escape is None else parse_rate(escape),
-        DEFAULT_CONFIDENCE if confidence is None else parse_confidence(confidence),
-        None if overkill is None else parse_rate(overkill, "--max-overkill"),
-        latency,
-        size,
-    )
 
 
 def _show(console: Console, found: Fitted) -> None:

@@ -19,14 +19,14 @@ from gonogo.train.jobs import Training, train_one
 
 NAME = "effort.json"
 # Of the whole time, what one training of the small taper on one core may take.
-SHARE = 0.06
+SHARE = 0.08
 PHOTOS = (2_000, 120_000)  # that a whole training shows, at least and at most
 EPOCHS = 10  # at least; where there are more photos than that allows, an epoch draws from them
 TRIED = 1_500  # photos of the trial run that tells the pace
 
 
-def plan_effort(folder: Path, material: Material, space: Space, clock: Clock) -> tuple[Effort, float]:
-    """Return how much each training may see, and how many seconds the last one will take.
+def plan_effort(folder: Path, material: Material, space: Space, clock: Clock) -> Effort:
+    """Return how much each training may see.
 
     The answer is kept in the folder, so that a fit that goes on goes on alike.
     """
@@ -36,9 +36,8 @@ def plan_effort(folder: Path, material: Material, space: Space, clock: Clock) ->
         photos = int(min(PHOTOS[1], max(PHOTOS[0], pace * SHARE * clock.seconds)))
         there = len(material.manifest)
         effort = Effort(photos, min(there, photos // EPOCHS))
-        write_text(path, json.dumps(asdict(effort) | {"seconds": photos / pace}, indent=2) + "\n")
-    known = json.loads(path.read_text(encoding="utf-8"))
-    return Effort(known["photos"], known["at_once"]), 1.5 * known["seconds"]
+        write_text(path, json.dumps(asdict(effort), indent=2) + "\n")
+    return Effort(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def _pace(material: Material, space: Space) -> float:

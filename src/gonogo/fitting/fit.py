@@ -9,7 +9,7 @@ from typing import Any
 
 from gonogo.assess import SHEET_NAME, assess
 from gonogo.data.formats.table import write_apart
-from gonogo.errors import BarNotMetError, DataError, UsageError
+from gonogo.errors import DataError, UsageError
 from gonogo.files import write_text
 from gonogo.fitting.effort import plan_effort
 from gonogo.fitting.looked import Looked, look
@@ -17,11 +17,12 @@ from gonogo.fitting.outcome import Outcome, judge
 from gonogo.fitting.page import page_of
 from gonogo.fitting.proof import for_training
 from gonogo.fitting.request import CLOCK, GAUGE, PAGE, PROOF, RESULT, RUN, TABLE, FitRequest
+from gonogo.gauge.gauge import Gauge
 from gonogo.report.fit import write_fit_page
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material
 from gonogo.search.pareto import take
-from gonogo.search.search import Search
+from gonogo.search.search import Search, check_storage
 from gonogo.search.space import Space, reductions_for
 from gonogo.search.tried import Tried
 from gonogo.splitting import Progress
@@ -33,7 +34,7 @@ from gonogo.train.train import TrainRequest, train
 
 FOLDS = 4
 # Share of the time, and seconds, that are kept for export, proof, timing and the page.
-TAIL_SHARE, TAIL_S = 0.04, 12.0
+TAIL_SHARE, TAIL_S = 0.03, 20.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ class Fitted:
     outcome: Outcome
     interrupted: bool
     seconds: float
+
+    @property
+    def met(self) -> bool:
+        """Whether every budget is kept."""
+        return self.outcome.met
+
+    @property
+    def gauge(self) -> Gauge:
+        """The gauge, ready to inspect photos."""
+        return self.outcome.gauge
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -93,7 +104,7 @@ def fit(
 
     Raises:
         GonogoError: the photos, the options or the folder cannot be used.
-        BarNotMetError: no network could be trained.
+        BarNotMetError: a loss left the numbers, or the gauge does not answer as the network did.
     """
     listed = list_photos(request.data, request.options, may_be_good=True)
     if listed.good_alone:
@@ -106,6 +117,7 @@ def fit(
             f"sorting into {', '.join(listed.task.classes)} has no good class and so no escapes; name it with --good "
             "NAME, or leave --max-escape and --max-overkill out"
         )
+    check_storage(request.storage)
     request.open_folder()
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
     say("1 of 6  looking at the photos")
@@ -113,7 +125,7 @@ def fit(
     say("2 of 6  searching")
     search = prepare_search(request, looked, clock, say, progress)
     interrupted = _search(search, say)
-    chosen = take(search.whole, request.budgets.max_overkill)
+    chosen = take(search.whole, request.budgets.max_overkill) if search.whole else search.promising[0]
     say(f"3 of 6  training the one that was chosen: {chosen.proposal.in_words()}")
     run = train_chosen(request, looked, search, chosen, report)
     clock.keep()
@@ -140,7 +152,7 @@ def prepare_search(
     space = Space(reductions_for(min(geometry.region[2:]), chosen), request.weights)
     folds = _folds(manifest)
     material = Material(looked.photos, manifest, looked.options, folds, request.seed, request.out / "answers", progress)
-    effort, reserve = plan_effort(request.out, material, space, clock)
+    effort = plan_effort(request.out, material, space, clock)
     say(
         f"  {len(manifest):,} photos to search on, in {folds} folds of whole parts; a whole training shows "
         f"{effort.photos:,} photos"
@@ -153,7 +165,7 @@ def prepare_search(
         request.budgets,
         effort,
         clock,
-        reserve + TAIL_S + TAIL_SHARE * clock.seconds,
+        TAIL_S + TAIL_SHARE * clock.seconds,
         request.where,
         request.seed,
         request.trials,
@@ -193,12 +205,10 @@ def _search(search: Search, say: Callable[[str], None]) -> bool:
     try:
         search.run()
     except KeyboardInterrupt:
-        if not search.whole:
+        if not any(own.sketch for own in search.tried):
             raise
         say("  interrupted: going on with the best so far; interrupt again to stop at once")
         return True
-    if not search.whole:
-        raise BarNotMetError("no network could be trained in the time given; give more --minutes")
     return False
 
 

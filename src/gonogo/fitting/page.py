@@ -139,7 +139,7 @@ def _front(fitted: Fitted) -> StudyTable:
         name = own.proposal.in_words() + (" (taken)" if own.number == fitted.chosen.number else "")
         cost = (f"{own.cost.params:,}", f"{own.cost.latency_ms:.3f}", f"{own.cost.size_bytes / KB:.0f}")
         rows.append((name, f"{own.answers.scores.mean:.4f}", percent(own.answers.overkill), *cost))
-    score = fitted.search.whole[0].answers.scores.name
+    score = "share right" if fitted.looked.photos.task.is_sorting else "AUC"
     return StudyTable(("network", score, "loss", "parameters", "ms", "kB"), tuple(rows))
 
 

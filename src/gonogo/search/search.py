@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 import optuna
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
+from gonogo.errors import UsageError
 from gonogo.search.budgets import Budgets
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material
@@ -33,9 +35,8 @@ STUDY = "gonogo fit"
 BATCH = 2
 # Beyond a budget by more than this share, a network is not worth a training.
 FAR = 0.25
-# Parts of the time that is left to the search: short looks, then whole trainings.
-SKETCHING = 0.5
-SHORT = 4  # a short look shows a network so many times fewer photos
+SKETCHING = 0.4  # of the time that is left; the rest is for whole trainings
+SHORT = 3  # a short look shows a network so many times fewer photos
 MOST_WHOLE = 6
 START_UP = 4  # proposals drawn at random after the anchors
 
@@ -70,7 +71,7 @@ class Search:
         budgets: what a gauge may cost.
         effort: how much each training may see.
         clock: how much time is left.
-        reserve: seconds to keep for what follows.
+        reserve: seconds to keep for what follows the last training.
         storage: of Optuna: any URL it knows.
         seed: of proposals and trainings.
         most: trials, at most; as many as the time allows where None.
@@ -183,28 +184,35 @@ class Search:
         return cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
 
     def _train_best(self, executor: Executor) -> None:
-        """Train the best on all folds, the most promising first, as long as there is time."""
-        for done, own in enumerate(self._promising()[:MOST_WHOLE]):
-            needed = self._whole_seconds(own)
-            if done and self.most is None and self.clock.left < self.reserve + needed:
+        """Train the best on all folds, the most promising first, as long as there is time for the last training too."""
+        order = self.promising[:MOST_WHOLE]
+        if self.most is None:
+            # Where there is time for none of them, for the quickest all the same: something has to come out.
+            order = [own for own in order if self._fits(own)] or [min(order, key=self._needs)]
+        for done, own in enumerate(order):
+            if done and self.most is None and not self._fits(own):
                 continue
             self.train_whole(own, executor)
             self.clock.keep()
 
-    def _promising(self) -> list[Tried]:
+    def _fits(self, own: Tried) -> bool:
+        return self._needs(own) <= self.clock.left - self.reserve
+
+    def _needs(self, own: Tried) -> float:
+        """Return the seconds of whole trainings on all folds and of the last one, from how long a short look took."""
+        if own.sketch is None:
+            return 0.0
+        one = own.sketch.seconds * (1 if own.proposal.is_learnt_elsewhere else SHORT)
+        folds = self.material.count
+        return one * (-(-folds // cores()) + folds / (folds - 1))
+
+    @property
+    def promising(self) -> list[Tried]:
         """Return the networks on the front of what fits the budgets, the best first; those nearest where none fits."""
         least = max(0.0, min(own.excess(self.budgets) for own in self.tried))
         fitting = [own for own in self.tried if own.excess(self.budgets) <= least]
         best = front(fitting, lambda own: (own.loss, own.cost.macs, own.cost.size_bytes))
         return sorted(best, key=lambda own: (own.loss, own.cost.macs))
-
-    def _whole_seconds(self, own: Tried) -> float:
-        """Return how long all folds of a whole training take, from how long a short look took; 0 where none was."""
-        if own.sketch is None:
-            return 0.0
-        longer = 1 if own.proposal.is_learnt_elsewhere else SHORT
-        turns = -(-self.material.count // cores())
-        return own.sketch.seconds * longer * turns
 
     def train_whole(self, own: Tried, executor: Executor) -> Tried:
         """Train on all folds but one, in turn, and return the network with its answers."""
@@ -236,3 +244,23 @@ class Search:
         groups = tuple(material.groups[place] for place in places)
         labels = material.manifest.labels[places]
         return shown(material.photos.task, labels, groups, material.folds[0][places], answers, self.escape, seconds)
+
+
+def check_storage(storage: str | None) -> None:
+    """See that Optuna can open a storage.
+
+    Args:
+        storage: a URL, or None for a file of the fit's own.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if storage is None:
+        return
+    try:
+        optuna.storages.get_storage(storage)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"--storage {storage} cannot be opened ({reason}), expected a URL such as sqlite:///trials.db"
+        ) from error

@@ -8,13 +8,14 @@ from typing import Any
 
 import optuna
 
-from gonogo.models import ARCHITECTURES
 from gonogo.train.candidates import Candidate
+from gonogo.train.recipe import Recipe
 from gonogo.train.transfer import WeightsSource
 
 TAPER, STUMP = "taper", "stump"
 STEMS = {"4x7": (4, 7), "2x5": (2, 5)}  # stride and kernel of the first convolution
 LEARNING_RATES = (2.5e-3, 5e-3, 1e-2)
+BATCHES = (16, 32)
 AUGMENTS = (0.5, 1.0, 1.5)  # of the recipe's own strength
 STRENGTHS = ("scale_percent", "shift_percent", "brightness_levels", "contrast_percent")
 CUTS = (2, 3, 4, 5, 6, 7, 8, 10, 11, 12)
@@ -70,7 +71,7 @@ class Space:
         small = {"family": TAPER, "reduce": middle, "stem": "4x7", "width": 12, "peak": 1.35, "last": 8, "depth": 4}
         wide = {"family": TAPER, "reduce": middle, "stem": "4x7", "width": 24, "peak": 1.65, "last": 16, "depth": 4}
         fine = small | {"stem": "2x5"}
-        learnt = {"lr": 5e-3, "augment": 1.0}
+        learnt = {"lr": 5e-3, "batch_size": 16, "augment": 1.0}
         found = [{**own, **learnt} for own in (small, wide, fine)]
         if self.reductions[0] != middle:
             found.append({**small, **learnt, "reduce": self.reductions[0]})
@@ -103,17 +104,14 @@ class Space:
             "norms": (True,) * depth,
         }
         strength = trial.suggest_categorical("augment", AUGMENTS)
-        recipe = {**self.recipe, "lr": trial.suggest_categorical("lr", LEARNING_RATES)}
-        own = ARCHITECTURES.get(TAPER).recipe
-        defaults = vars(_defaults()) | dict(own)
-        recipe |= {name: self.recipe.get(name, defaults[name]) * strength for name in STRENGTHS}
+        defaults = vars(Recipe()) | dict(self.recipe)
+        recipe = {
+            **self.recipe,
+            "lr": trial.suggest_categorical("lr", LEARNING_RATES),
+            "batch_size": trial.suggest_categorical("batch_size", BATCHES),
+            **{name: strength * defaults[name] for name in STRENGTHS},
+        }
         return Proposal(Candidate("taper-" + "-".join(map(str, widths)), TAPER, options, recipe), reduce)
-
-
-def _defaults() -> Any:
-    from gonogo.train.recipe import Recipe
-
-    return Recipe()
 
 
 def taper_widths(first: int, peak: float, last: int, depth: int) -> tuple[int, ...]:
