@@ -12,16 +12,18 @@ import optuna
 from gonogo.files import write_text
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material
-from gonogo.search.search import Effort
+from gonogo.search.search import Effort, Search
 from gonogo.search.space import Space
+from gonogo.search.tried import Tried
 from gonogo.train.candidates import Entrant
 from gonogo.train.jobs import Training, train_one
 
-NAME = "effort.json"
+NAME, LAST_NAME = "effort.json", "last.json"
 # Of the whole time, what one training of the small taper on one core may take.
 SHARE = 0.08
 PHOTOS = (2_000, 120_000)  # that a whole training shows, at least and at most
 EPOCHS = 10  # at least; where there are more photos than that allows, an epoch draws from them
+LONGER = 3.0  # that the last training may be than those of the search, where there is time left
 TRIED = 1_500  # photos of the trial run that tells the pace
 
 
@@ -37,6 +39,19 @@ def plan_effort(folder: Path, material: Material, space: Space, clock: Clock) ->
         there = len(material.manifest)
         effort = Effort(photos, min(there, photos // EPOCHS))
         write_text(path, json.dumps(asdict(effort), indent=2) + "\n")
+    return Effort(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def last_effort(folder: Path, search: Search, chosen: Tried) -> Effort:
+    """Return how much the last training may see: as much as those of the search, or more where there is time left."""
+    path = folder / LAST_NAME
+    if not path.is_file():
+        longer, effort = 1.0, search.effort
+        folds = search.material.count
+        needed = search.whole_seconds(chosen) * folds / (folds - 1)
+        if search.most is None and needed:
+            longer = min(LONGER, max(1.0, (search.clock.left - search.reserve) / needed))
+        write_text(path, json.dumps(asdict(replace(effort, photos=int(effort.photos * longer))), indent=2) + "\n")
     return Effort(**json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import optuna
+
 from gonogo.assess import SHEET_NAME, assess
 from gonogo.data.formats.table import write_apart
 from gonogo.errors import DataError, UsageError
 from gonogo.files import write_text
-from gonogo.fitting.effort import plan_effort
+from gonogo.fitting.advice import advise_recipe
+from gonogo.fitting.effort import last_effort, plan_effort
 from gonogo.fitting.looked import Looked, look
 from gonogo.fitting.outcome import Outcome, judge
 from gonogo.fitting.page import page_of
@@ -22,13 +25,14 @@ from gonogo.report.fit import write_fit_page
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material
 from gonogo.search.pareto import take
-from gonogo.search.search import Search, check_storage
-from gonogo.search.space import Space, reductions_for
+from gonogo.search.search import Effort, Search, check_storage
+from gonogo.search.space import Proposal, Space, reductions_for
 from gonogo.search.tried import Tried
 from gonogo.splitting import Progress
 from gonogo.train.listing import list_photos
 from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions
+from gonogo.train.recipe import Recipe
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
 
@@ -122,7 +126,7 @@ def fit(
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
     say("1 of 6  looking at the photos")
     looked = look(request, say, progress)
-    say("2 of 6  searching")
+    say("2 of 6  advising, and searching")
     search = prepare_search(request, looked, clock, say, progress)
     interrupted = _search(search, say)
     chosen = take(search.whole, request.budgets.max_overkill) if search.whole else search.promising[0]
@@ -152,6 +156,8 @@ def prepare_search(
     space = Space(reductions_for(min(geometry.region[2:]), chosen), request.weights)
     folds = _folds(manifest)
     material = Material(looked.photos, manifest, looked.options, folds, request.seed, request.out / "answers", progress)
+    first = material.seen_by(space.propose(optuna.trial.FixedTrial(space.anchors()[0])))
+    space = replace(space, recipe=advise_recipe(request.out, material, first, say, progress))
     effort = plan_effort(request.out, material, space, clock)
     say(
         f"  {len(manifest):,} photos to search on, in {folds} folds of whole parts; a whole training shows "
@@ -244,7 +250,7 @@ def train_chosen(
         folder,
         proposal.candidate.arch,
         proposal.candidate.arch_options,
-        {**proposal.candidate.recipe, **_changed(entrant.recipe, search, proposal)},
+        {**proposal.candidate.recipe, **_changed(entrant.recipe, last_effort(request.out, search, chosen), proposal)},
         options,
         decision,
         resume=(folder / "run.toml").is_file(),
@@ -253,6 +259,6 @@ def train_chosen(
     return train(asked, report=report)
 
 
-def _changed(recipe: Any, search: Search, proposal: Any) -> dict[str, Any]:
+def _changed(recipe: Recipe, effort: Effort, proposal: Proposal) -> dict[str, Any]:
     more = {"seed": recipe.seed, "keep": "last", "patience": 0}
-    return more if proposal.is_learnt_elsewhere else more | search.effort.recipe(short=False)
+    return more if proposal.is_learnt_elsewhere else more | effort.recipe(short=False)

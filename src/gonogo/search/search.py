@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -37,7 +37,7 @@ BATCH = 2
 FAR = 0.25
 SKETCHING = 0.4  # of the time that is left; the rest is for whole trainings
 SHORT = 3  # a short look shows a network so many times fewer photos
-MOST_WHOLE = 6
+FINALISTS = 4  # that are trained at full length
 START_UP = 4  # proposals drawn at random after the anchors
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -99,7 +99,7 @@ class Search:
 
     @property
     def whole(self) -> list[Tried]:
-        """What has answers to all folds."""
+        """What was trained at full length."""
         return [own for own in self.tried if own.shown is not None]
 
     def run(self) -> None:
@@ -184,27 +184,39 @@ class Search:
         return cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
 
     def _train_best(self, executor: Executor) -> None:
-        """Train the best on all folds, the most promising first, as long as there is time for the last training too."""
-        order = self.promising[:MOST_WHOLE]
-        if self.most is None:
-            # Where there is time for none of them, for the quickest all the same: something has to come out.
-            order = [own for own in order if self._fits(own)] or [min(order, key=self._needs)]
-        for done, own in enumerate(order):
-            if done and self.most is None and not self._fits(own):
-                continue
-            self.train_whole(own, executor)
+        """Train the most promising at full length, fold by fold, as long as there is time for the last training too.
+
+        All of them are trained on a fold before any is on the next one, so that they are always compared on the same
+        parts, and what is left of the time goes to the network that is taken.
+        """
+        finalists = self.promising[:FINALISTS]
+        while self.most is None and len(finalists) > 1 and not self._fits(finalists):
+            finalists.remove(max(finalists, key=self.whole_seconds))
+        answers: dict[int, list[Outcome]] = {own.number: [] for own in finalists}
+        for fold in range(self.material.count):
+            if fold and self.most is None and not self._fits(finalists):
+                break
+            started = time.monotonic()
+            jobs = [self._submit(executor, own.proposal, fold) for own in finalists]
+            for own, job in zip(finalists, jobs, strict=True):
+                answers[own.number].append(job.result())
+                self._tried[own.number] = replace(own, shown=self._over_folds(answers[own.number]))
+            self.say(f"  whole trainings, fold {fold + 1} of {self.material.count}, {time.monotonic() - started:.0f} s")
             self.clock.keep()
+        for own in self.whole:
+            self.say(f"    {own.proposal.in_words()}: {own.answers.in_words}")
 
-    def _fits(self, own: Tried) -> bool:
-        return self._needs(own) <= self.clock.left - self.reserve
+    def _fits(self, finalists: Sequence[Tried]) -> bool:
+        """Say whether one more fold of all of them, and the last training of the slowest, end in time."""
+        each = [self.whole_seconds(own) for own in finalists]
+        last = max(each) * self.material.count / (self.material.count - 1)
+        return max(sum(each) / cores(), max(each)) + last <= self.clock.left - self.reserve
 
-    def _needs(self, own: Tried) -> float:
-        """Return the seconds of whole trainings on all folds and of the last one, from how long a short look took."""
+    def whole_seconds(self, own: Tried) -> float:
+        """Return how long a whole training on all folds but one takes, from how long a short look took."""
         if own.sketch is None:
             return 0.0
-        one = own.sketch.seconds * (1 if own.proposal.is_learnt_elsewhere else SHORT)
-        folds = self.material.count
-        return one * (-(-folds // cores()) + folds / (folds - 1))
+        return own.sketch.seconds * (1 if own.proposal.is_learnt_elsewhere else SHORT)
 
     @property
     def promising(self) -> list[Tried]:
@@ -214,22 +226,18 @@ class Search:
         best = front(fitting, lambda own: (own.loss, own.cost.macs, own.cost.size_bytes))
         return sorted(best, key=lambda own: (own.loss, own.cost.macs))
 
-    def train_whole(self, own: Tried, executor: Executor) -> Tried:
-        """Train on all folds but one, in turn, and return the network with its answers."""
-        entrant = self.entrant(own.proposal, short=False)
-        course, started = self.material.course(own.proposal), time.monotonic()
-        jobs = [executor.submit(train_one, course, Training(entrant, 0, fold)) for fold in range(self.material.count)]
-        outcomes: list[Outcome] = [job.result() for job in jobs]
+    def _submit(self, executor: Executor, proposal: Proposal, fold: int) -> Future[Outcome]:
+        training = Training(self.entrant(proposal, short=False), 0, fold)
+        return executor.submit(train_one, self.material.course(proposal), training)
+
+    def _over_folds(self, outcomes: Sequence[Outcome]) -> Shown:
+        """Return how a network answered for the folds that were held out so far."""
         fold = self.material.folds[0]
+        inside = fold < len(outcomes)
         answers = np.zeros((len(fold), outcomes[0].answers.shape[1]), dtype=np.float32)
         for number, outcome in enumerate(outcomes):
             answers[fold == number] = outcome.answers
-        found = self._shown(np.ones(len(fold), dtype=bool), answers, sum(o.seconds for o in outcomes))
-        self._tried[own.number] = replace(own, shown=found)
-        self.say(
-            f"  whole trainings of {own.proposal.in_words()}: {found.in_words}, {time.monotonic() - started:.0f} s"
-        )
-        return self._tried[own.number]
+        return self._shown(inside, answers[inside], sum(outcome.seconds for outcome in outcomes))
 
     def entrant(self, proposal: Proposal, *, short: bool) -> Entrant:
         """Return what is trained."""

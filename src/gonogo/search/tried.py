@@ -44,7 +44,7 @@ class Tried:
         proposal: what it is.
         cost: as measured here.
         sketch: the first look; None where its cost is so far from the budgets that it was not trained.
-        shown: its answers to all folds after whole trainings; None where it did not get so far.
+        shown: its answers to folds held out of whole trainings; None where it did not get so far.
     """
 
     number: int
@@ -55,13 +55,13 @@ class Tried:
 
     @property
     def answers(self) -> Shown:
-        """Its answers to all folds.
+        """Its answers after whole trainings.
 
         Raises:
             ValueError: there are none.
         """
         if self.shown is None:
-            raise ValueError(f"trial {self.number} has no answers to all folds")
+            raise ValueError(f"trial {self.number} was not trained at full length")
         return self.shown
 
     @property
