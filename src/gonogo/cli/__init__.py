@@ -19,6 +19,7 @@ from gonogo.cli import (
     evaluate,
     export,
     models,
+    phone,
     predict,
     prune,
     quantize,
@@ -59,6 +60,7 @@ for name, module in (
     ("verify", verify),
     ("predict", predict),
     ("bench", bench),
+    ("phone", phone),
     ("study", study),
     ("models", models),
 ):
