@@ -25,8 +25,8 @@ from gonogo.serve.phone.facts import distinct_names, serve_gauge
 from gonogo.serve.phone.icons import SIZES, icon
 from gonogo.serve.phone.runtime import VERSION, WEBGPU, runtime_files
 
-PAGE = ("app.css", "app.js", "camera.js", "decide.js", "engine.js", "latency.js", "look.js", "pixels.js", "update.js")
 DESK = ("desk.html", "desk.css", "desk.js")
+SERVICE_WORKER = "sw.js"
 MEDIA_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -94,6 +94,16 @@ def page_file(name: str) -> bytes:
     return (files("gonogo.serve.phone") / "page" / name).read_bytes()
 
 
+def _page_names() -> list[str]:
+    """Return the files that make the page; the desk's and the service worker stand outside of the version's address."""
+    names = sorted(file.name for file in (files("gonogo.serve.phone") / "page").iterdir())
+    return [
+        name
+        for name in names
+        if name.partition(".")[2] in ("html", "css", "js") and name not in (*DESK, SERVICE_WORKER)
+    ]
+
+
 def make_bundle(paths: Sequence[Path], threads: int) -> Bundle:
     """Gather page, runtime and gauges.
 
@@ -112,21 +122,21 @@ def make_bundle(paths: Sequence[Path], threads: int) -> Bundle:
         "threads": threads,
         "gauges": [one.facts for one in served],
     }
-    content = {name: page_file(name) for name in (*PAGE, "index.html")}
+    content = {name: page_file(name) for name in _page_names()}
     content |= {f"runtime/{name}": body for name, body in runtime_files().items()}
     content |= {f"icon-{size}.png": icon(size) for size in SIZES}
     for one in served:
         content |= one.files
     content["facts.json"] = json.dumps(facts, allow_nan=False).encode()
-    worker = page_file("sw.js")
-    version = _version({**content, "sw.js": worker})
+    worker = page_file(SERVICE_WORKER)
+    version = _version({**content, SERVICE_WORKER: worker})
     content["index.html"] = content["index.html"].replace(MARK.encode(), version.encode())
     content["manifest.webmanifest"] = json.dumps(_manifest(version)).encode()
     later = tuple(f"runtime/{name}" for name in WEBGPU)
     listed = json.dumps(sorted(set(content) - set(later)))
     script = worker.decode().replace(MARK, version).replace("@FILES@", listed)
     assets = {path: Asset.of(path, body) for path, body in content.items()}
-    return Bundle(version, assets, later, tuple(facts["gauges"]), Asset.of("sw.js", script.encode()))
+    return Bundle(version, assets, later, tuple(facts["gauges"]), Asset.of(SERVICE_WORKER, script.encode()))
 
 
 def _version(content: Mapping[str, bytes]) -> str:

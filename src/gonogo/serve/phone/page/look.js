@@ -32,11 +32,10 @@ export const wordOf = (told) => WORDS[told.verdict] ?? told.label;
 
 // Why it is what it is, in one line.
 export function reasonOf(gauge, told) {
-  const {good, threshold, no_go_from: upper} = gauge.decision;
+  const {classes, threshold, no_go_from: upper} = gauge.decision;
   if (told.unknown) return `Unlike anything in training: ${told.novelty.toFixed(1)} times the limit.`;
   if (told.verdict === "review") return `Between both thresholds (${show(threshold)} and ${show(upper)}): a person decides.`;
-  if (told.verdict === "no-go") return told.label === good ? "" : `Looks like: ${told.label}`;
-  return "";
+  return told.verdict === "no-go" && classes.length > 2 ? `Looks like ${told.label}.` : "";
 }
 
 export function show(value) {
@@ -114,7 +113,7 @@ export function tell(card, gauge, told) {
   const sorting = threshold === null;
   card.querySelector(".prob b").textContent = show(told.prob);
   card.querySelector(".prob span").textContent = sorting ? `probability of ${told.label}` : "probability of a defect";
-  const bar = card.querySelector(".bar");
+  const bar = card.querySelector(".scale");
   bar.style.setProperty("--at", told.prob);
   bar.style.setProperty("--from", threshold ?? 0);
   bar.style.setProperty("--to", upper ?? threshold ?? 0);

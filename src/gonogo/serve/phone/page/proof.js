@@ -1,0 +1,74 @@
+// The runtime in its worker, and the proof that it answers here as the computer did that made the gauges.
+import {decide} from "./decide.js";
+import {decode, toPixels} from "./pixels.js";
+import {state} from "./state.js";
+
+// A worker that is asked and answers.
+export class Engine {
+  constructor() {
+    this.asked = new Map();
+    this.worker = new Worker(new URL("engine.js", import.meta.url), {type: "module"});
+    this.worker.addEventListener("message", ({data: {id, value, error, progress}}) => {
+      const {resolve, reject, onProgress} = this.asked.get(id) ?? {};
+      if (progress !== undefined) {
+        onProgress?.(progress);
+        return;
+      }
+      this.asked.delete(id);
+      if (error === undefined) resolve?.(value);
+      else reject?.(new Error(error));
+    });
+    this.worker.addEventListener("error", (event) => {
+      for (const {reject} of this.asked.values()) reject(new Error(event.message || "the runtime did not start"));
+      this.asked.clear();
+    });
+  }
+
+  call(op, values = {}, onProgress = null) {
+    const id = crypto.getRandomValues(new Uint32Array(1))[0];
+    return new Promise((resolve, reject) => {
+      this.asked.set(id, {resolve, reject, onProgress});
+      this.worker.postMessage({op, id, ...values});
+    });
+  }
+
+  stop() {
+    this.worker.postMessage({op: "stop"});
+  }
+}
+
+// Prove that this browser decodes and answers as the computer did that made the gauge.
+export async function verify(engine) {
+  const found = [];
+  for (const [index, gauge] of state.gauges.entries()) {
+    let worst = 0, equal = true;
+    for (const [k, row] of gauge.golden.entries()) {
+      if (!state.golden[index][k]) {
+        const bitmap = await decode(await (await fetch(row.photo)).blob());
+        const canvas = document.createElement("canvas");
+        state.golden[index][k] = toPixels(bitmap, bitmap.width, bitmap.height, gauge.geometry, canvas);
+        bitmap.close();
+        delete state.golden[index][k].canvas;
+      }
+      const told = await engine.call("ask", {gauge: index, pixels: state.golden[index][k]});
+      const expected = decide(gauge.decision, Float32Array.from(row.pred_probs), row.novelty);
+      row.pred_probs.forEach((prob, c) => { worst = Math.max(worst, Math.abs(prob - told.probs[c])); });
+      if (row.novelty !== null) worst = Math.max(worst, Math.abs(row.novelty - told.novelty) / Math.max(1, row.novelty));
+      equal &&= expected.verdict === told.verdict && expected.label === told.label;
+    }
+    found.push({photos: gauge.golden.length, worst, holds: equal && worst <= gauge.tolerance});
+  }
+  return found;
+}
+
+// Several threads share memory, which browsers allow over https (or localhost) alone.
+export function threads() {
+  return self.crossOriginIsolated ? Math.min(state.facts.threads, navigator.hardwareConcurrency || 1) : 1;
+}
+
+// Start a runtime and prove it. Returns {engine, found}; found has {photos, worst, holds} for each gauge.
+export async function startEngine(backend) {
+  const engine = new Engine();
+  engine.threads = (await engine.call("load", {backend, threads: threads(), facts: state.facts})).threads;
+  return {engine, found: await verify(engine)};
+}
