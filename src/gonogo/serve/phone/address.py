@@ -20,7 +20,13 @@ def own_address() -> str:
             asking.connect(ELSEWHERE)
             return str(asking.getsockname()[0])
         except OSError:
-            return "127.0.0.1"
+            pass  # no way out of this network: its name may still tell
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    except socket.gaierror:
+        return "127.0.0.1"
+    addresses = [str(entry[4][0]) for entry in found]
+    return next((one for one in addresses if not ipaddress.ip_address(one).is_loopback), "127.0.0.1")
 
 
 def names_of(host: str) -> list[str]:

@@ -3,7 +3,7 @@
 Browsers give the camera, the offline page and its installation to https alone (localhost excepted), and no public
 authority signs for 192.168.1.20. So this machine gets an authority of its own, which a phone is told to trust once.
 Whoever has its key could speak for any site to that phone; therefore name constraints (RFC 5280, 4.2.1.10) limit it to
-private addresses, ``.local`` names, localhost and this machine's own name.
+private addresses, ``.local`` names, localhost and this machine's own name and address.
 """
 
 from __future__ import annotations
@@ -58,18 +58,15 @@ class Certificate:
 def own_certificate(hosts: Sequence[str]) -> Certificate:
     """Return a certificate for these names and addresses from the authority in the cache; both are made where missing.
 
+    Args:
+        hosts: all of them this machine's own.
+
     Raises:
-        UsageError: an address that the authority must not speak for, or the cache cannot be written.
+        UsageError: the cache cannot be written.
     """
-    for host in hosts:
-        if _is_address(host) and not any(ipaddress.ip_address(host) in ipaddress.ip_network(net) for net in PRIVATE):
-            raise UsageError(
-                f"{host} is a public address, for which this machine's own authority must not speak; give a "
-                "certificate with --cert and --key, or serve with --http behind something that has one"
-            )
     folder = cache_folder() / "phone"
     check_writable(folder)
-    authority, authority_key = _authority(folder)
+    authority, authority_key = _authority(folder, hosts)
     cert, key = folder / "server.pem", folder / "server-key.pem"
     if not _is_current(cert, key, hosts, authority):
         _write_server(cert, key, hosts, authority, authority_key)
@@ -94,19 +91,22 @@ def given_certificate(cert: Path, key: Path) -> Certificate:
     return Certificate(cert, key, None)
 
 
-def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _authority(folder: Path, hosts: Sequence[str]) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     path, key_path = folder / "authority.pem", folder / "authority-key.pem"
     try:
         made = x509.load_pem_x509_certificate(path.read_bytes())
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
         if isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == made.public_key() and _lasts(made):
-            return made, key
-    except (OSError, ValueError):
+            if all(_may_speak(made, host) for host in hosts):
+                return made, key
+    except (OSError, ValueError, x509.ExtensionNotFound):
         pass  # missing or damaged: a new one is made, which phones have to trust anew
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"gonogo on {socket.gethostname()}"[:64])])
+    # Where a network gives public addresses to its machines, for this machine's own one and no other.
     permitted: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_network(net)) for net in PRIVATE]
     permitted += [x509.DNSName(own) for own in ("localhost", "local", socket.gethostname().lower())]
+    permitted += [_limit(host) for host in hosts if not _is_within(permitted, host)]
     made = (
         _builder(name, name, key, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -118,6 +118,23 @@ def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateK
     _write_key(key_path, key)
     _write(path, made.public_bytes(serialization.Encoding.PEM))
     return made, key
+
+
+def _limit(host: str) -> x509.GeneralName:
+    return x509.IPAddress(ipaddress.ip_network(host)) if _is_address(host) else x509.DNSName(host)
+
+
+def _may_speak(authority: x509.Certificate, host: str) -> bool:
+    limits = authority.extensions.get_extension_for_class(x509.NameConstraints).value
+    return _is_within(limits.permitted_subtrees or [], host)
+
+
+def _is_within(permitted: Sequence[x509.GeneralName], host: str) -> bool:
+    if _is_address(host):
+        address = ipaddress.ip_address(host)
+        return any(isinstance(one, x509.IPAddress) and address in one.value for one in permitted)
+    names = [one.value for one in permitted if isinstance(one, x509.DNSName)]
+    return any(host == name or host.endswith(f".{name}") for name in names)
 
 
 def _write_server(

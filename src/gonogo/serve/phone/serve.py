@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -106,7 +107,8 @@ def serve(
         ]
         announce(Announcement(url, f"{url}desk", qr_text(url), works, tuple(told), bundle.version))
         if not dry_run:
-            server.run(listening, None if certificate is None else (certificate.cert, certificate.key))
+            files = None if certificate is None else (certificate.cert, certificate.key)
+            asyncio.run(server.server(files).serve(sockets=[listening]))
     rows = [asdict(row) for row in table.rows]
     return {"url": url, "gauges": told, "version": current.bundle().version, "out": str(request.out), "rows": rows}
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import signal
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -85,11 +83,10 @@ class PhoneServer:
             ]
         )
 
-    def run(self, listening: socket.socket, certificate: tuple[Path, Path] | None) -> None:
-        """Serve until Ctrl-C or SIGTERM.
+    def server(self, certificate: tuple[Path, Path] | None = None) -> uvicorn.Server:
+        """Return what serves it until Ctrl-C, SIGTERM or its `should_exit`.
 
         Args:
-            listening: a socket that listens.
             certificate: files of the certificate and its key; None for http.
         """
         cert, key = certificate or (None, None)
@@ -105,7 +102,7 @@ class PhoneServer:
             server_header=False,
             timeout_graceful_shutdown=LEAVING_S,
         )
-        asyncio.run(_Ending(config).serve(sockets=[listening]))
+        return _Ending(config)
 
     async def _bundle(self) -> Bundle:
         return await run_in_threadpool(self._current.bundle)
