@@ -96,9 +96,9 @@ def _authority(folder: Path, hosts: Sequence[str]) -> tuple[x509.Certificate, ec
     try:
         made = x509.load_pem_x509_certificate(path.read_bytes())
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-        if isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == made.public_key() and _lasts(made):
-            if all(_may_speak(made, host) for host in hosts):
-                return made, key
+        fits = key.public_key() == made.public_key() and _lasts(made) and all(_may_speak(made, host) for host in hosts)
+        if fits and isinstance(key, ec.EllipticCurvePrivateKey):
+            return made, key
     except (OSError, ValueError, x509.ExtensionNotFound):
         pass  # missing or damaged: a new one is made, which phones have to trust anew
     key = ec.generate_private_key(ec.SECP256R1())
@@ -132,7 +132,8 @@ def _may_speak(authority: x509.Certificate, host: str) -> bool:
 def _is_within(permitted: Sequence[x509.GeneralName], host: str) -> bool:
     if _is_address(host):
         address = ipaddress.ip_address(host)
-        return any(isinstance(one, x509.IPAddress) and address in one.value for one in permitted)
+        nets = [ipaddress.ip_network(str(one.value)) for one in permitted if isinstance(one, x509.IPAddress)]
+        return any(address in net for net in nets)
     names = [one.value for one in permitted if isinstance(one, x509.DNSName)]
     return any(host == name or host.endswith(f".{name}") for name in names)
 
