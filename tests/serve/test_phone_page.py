@@ -310,7 +310,7 @@ def test_a_photo_that_cannot_be_judged_gets_no_verdict(own: Phone, tmp_path: Pat
     (row,) = own.answers([broken])
     assert ["cannot decode" in told["error"] for told in row] == [True, True]
     assert own.page.locator(".card").first.get_attribute("data-kind") == "none"
-    assert "1 no verdict" in own.page.locator("#summary").inner_text()
+    assert own.page.locator("#summary").inner_text() == "1 photo: 1\N{NO-BREAK SPACE}no verdict"
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (390, "dark"), (1280, "light")])

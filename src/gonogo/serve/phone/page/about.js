@@ -57,6 +57,6 @@ export async function describeBrowser(kept) {
   term(list, "install", kept ?? "from the browser's menu: Install app, or Add to home screen", kept === null);
   term(list, "threads", self.crossOriginIsolated ? `${threads()} in use` : "1; more need https", self.crossOriginIsolated);
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  term(list, "GPU", adapter ? "WebGPU can be chosen for latency" : "this browser offers no WebGPU here", Boolean(adapter));
+  term(list, "GPU", adapter ? "WebGPU can be chosen for latency; its runtime is fetched then" : "this browser offers no WebGPU here", Boolean(adapter));
   if (adapter) $("backend").append(new Option("WebGPU (GPU)", "webgpu"));
 }

@@ -5,6 +5,7 @@ const RUNTIME = {
   wasm: {entry: "ort.wasm.min.mjs", build: "ort-wasm-simd-threaded"},
   webgpu: {entry: "ort.webgpu.min.mjs", build: "ort-wasm-simd-threaded.asyncify"},
 };
+const ERRORS = 3;  // of ONNX Runtime's levels: that some layers stay on the CPU is no news
 const BREATH_MS = 200;  // while timing, the page is told how far it is, and may stop it
 
 let ort, gauges = [], sessions = [], stopped = false;
@@ -22,7 +23,7 @@ async function load({backend, threads, facts}) {
     const file = await fetch(new URL(gauge.model, import.meta.url));
     if (!file.ok) throw new Error(`the model of ${gauge.name} did not arrive (${file.status})`);
     const model = new Uint8Array(await file.arrayBuffer());
-    sessions.push(await ort.InferenceSession.create(model, {executionProviders: [backend]}));
+    sessions.push(await ort.InferenceSession.create(model, {executionProviders: [backend], logSeverityLevel: ERRORS}));
   }
   return {threads: ort.env.wasm.numThreads};
 }

@@ -168,7 +168,8 @@ function summarise() {
   const tallies = state.gauges.map((gauge, index) => {
     const counts = new Map();
     for (const words of answers) counts.set(words[index], (counts.get(words[index]) ?? 0) + 1);
-    return [...counts].map(([word, n]) => `${n} ${word}`).join(", ");
+    // Neither between number and word nor inside of NO-GO does a line break.
+    return [...counts].map(([word, n]) => `${n}\u00a0${word.replace("-", "\u2011")}`).join(", ");
   });
   const same = new Set(tallies).size === 1;
   $("summary").textContent = `${answers.length} ${answers.length === 1 ? "photo" : "photos"}: `

@@ -54,13 +54,13 @@ function colourOf(strength) {
   return STOPS[below].map((value, k) => value * (1 - share) + STOPS[below + 1][k] * share);
 }
 
-// The map with one more cell on each side, so that the border of the photo is covered.
-function heatPicture({data, rows, columns}) {
+// The map with one more cell on each side, so that the border of the photo is covered; `scale` is at full strength.
+function heatPicture({data, rows, columns}, scale) {
   const canvas = document.createElement("canvas");
   canvas.width = columns + 2;
   canvas.height = rows + 2;
   const pen = canvas.getContext("2d"), image = pen.createImageData(columns + 2, rows + 2);
-  const full = Math.max(1, data.reduce((a, b) => Math.max(a, b), 0));
+  const full = scale ?? Math.max(1, data.reduce((a, b) => Math.max(a, b), 0));
   for (let r = 0; r < rows + 2; r++) {
     for (let c = 0; c < columns + 2; c++) {
       const row = Math.min(Math.max(r - 1, 0), rows - 1), column = Math.min(Math.max(c - 1, 0), columns - 1);
@@ -89,7 +89,7 @@ export function draw(canvas, pixels, gauge, told, withHeat) {
     pen.beginPath();
     pen.rect(x * k, y * k, w * k, h * k);
     pen.clip();
-    pen.drawImage(heatPicture(told.heat), (x + left) * k, (y + top) * k, (right - left) * k, (bottom - top) * k);
+    pen.drawImage(heatPicture(told.heat, gauge.heatScale), (x + left) * k, (y + top) * k, (right - left) * k, (bottom - top) * k);
     pen.restore();
   }
   if (withHeat && told.region) box(pen, told.region.map((value) => value * k));

@@ -37,11 +37,17 @@ export class Engine {
   }
 }
 
+function median(values) {
+  const sorted = Float64Array.from(values).sort(), half = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
 // Prove that this browser decodes and answers as the computer did that made the gauge.
 export async function verify(engine) {
   const found = [];
   for (const [index, gauge] of state.gauges.entries()) {
     let worst = 0, equal = true;
+    const peaks = [];
     for (const [k, row] of gauge.golden.entries()) {
       if (!state.golden[index][k]) {
         const bitmap = await decode(await (await fetch(row.photo)).blob());
@@ -54,8 +60,11 @@ export async function verify(engine) {
       const expected = decide(gauge.decision, Float32Array.from(row.pred_probs), row.novelty);
       row.pred_probs.forEach((prob, c) => { worst = Math.max(worst, Math.abs(prob - told.probs[c])); });
       if (row.novelty !== null) worst = Math.max(worst, Math.abs(row.novelty - told.novelty) / Math.max(1, row.novelty));
+      if (told.heat) peaks.push(told.heat.data.reduce((a, b) => Math.max(a, b), 0));
       equal &&= expected.verdict === told.verdict && expected.label === told.label;
     }
+    // One scale for all of a gauge's photos, so that a weak map looks weak; a few extreme places do not set it.
+    gauge.heatScale = peaks.length ? Math.max(1, median(peaks)) : null;
     found.push({photos: gauge.golden.length, worst, holds: equal && worst <= gauge.tolerance});
   }
   return found;
