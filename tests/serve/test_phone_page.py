@@ -78,6 +78,7 @@ def test_twenty_photos_are_answered_as_in_python(own: Phone, gauges: tuple[Path,
             verdicts.add((index, told["verdict"]))
     assert verdicts >= {(0, "go"), (0, "no-go"), (1, "review")}
     assert own.page.locator("#source .exact").inner_text() == "Pixel for pixel"
+    assert own.page.locator("#source .apart").inner_text() == "The two gauges do not agree."
     golden = sum(len(Golden.load(folder / "golden.npz").pixels) for folder in gauges)
     assert own.page.locator("#checked").inner_text() == f"Proved on {golden} photos"
     assert (own.errors, own.elsewhere) == ([], [])

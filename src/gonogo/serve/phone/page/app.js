@@ -12,7 +12,9 @@ let hasAuthority = false;
 function mayAnswer(found) {
   const wrong = found.findIndex((one) => !one.holds), photos = found.reduce((sum, one) => sum + one.photos, 0);
   if (wrong < 0) {
-    $("checked").textContent = photos ? `Proved on ${photos} photos` : "Not proved: no golden photos";
+    const bare = state.gauges.filter((_, index) => !found[index].photos).map(({name}) => name);
+    $("checked").textContent = [photos ? `Proved on ${photos} photos` : "", bare.length ? `${bare.join(", ")} not proved` : ""]
+      .filter(Boolean).join("; ");
     return true;
   }
   $("checked").textContent = "Not proved";

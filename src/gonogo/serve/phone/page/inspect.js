@@ -66,8 +66,6 @@ function present(results, words) {
     tell(card, state.gauges[index], told);
     card.querySelector(".ms").textContent = `${milliseconds(told.ms)} ms on this phone`;
   }
-  const differ = new Set(results.map(({told}) => told && wordOf(told))).size > 1;
-  notice("apart", differ && results.every(({told}) => told) ? "The two gauges do not agree on this picture." : "");
   tellSource(results, words);
 }
 
@@ -83,6 +81,13 @@ function tellSource(results, words) {
   how.className = scaled ? "scaled" : "exact";
   $("source").replaceChildren(`${words}, ${first.from.join("×")}. `, how,
     scaled ? " to the gauge's size, from the middle of the picture." : ".");
+  // Said down here, so that a live picture does not jump.
+  const apart = results.every(({told}) => told) && new Set(results.map(({told}) => wordOf(told))).size > 1;
+  if (!apart) return;
+  const differ = document.createElement("b");
+  differ.className = "apart";
+  differ.textContent = "The two gauges do not agree.";
+  $("source").append(" ", differ);
 }
 
 async function onFrame(video) {

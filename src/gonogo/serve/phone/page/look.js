@@ -106,9 +106,12 @@ function box(pen, [x, y, w, h]) {
 // Fill one card: word, shape, probability and its bar.
 export function tell(card, gauge, told) {
   const kind = kindOf(told), {threshold, no_go_from: upper} = gauge.decision;
-  card.dataset.kind = kind;
-  card.querySelector(".sign").replaceChildren(shape(kind));
-  card.querySelector(".word").textContent = wordOf(told);
+  const word = card.querySelector(".word");
+  if (card.dataset.kind !== kind || word.textContent !== wordOf(told)) {  // said aloud once, not with every frame
+    card.dataset.kind = kind;
+    card.querySelector(".sign").replaceChildren(shape(kind));
+    word.textContent = wordOf(told);
+  }
   card.querySelector(".reason").textContent = reasonOf(gauge, told);
   const sorting = threshold === null;
   card.querySelector(".prob b").textContent = show(told.prob);

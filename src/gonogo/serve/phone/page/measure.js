@@ -66,6 +66,7 @@ async function measure() {
 
 function setMeasuring(on) {
   $("measure").disabled = false;
+  for (const name of ["camera", "photos"]) $(name).disabled = on;  // they would disturb the times
   $("measure").textContent = on ? "Stop" : "Measure";
   $("progress").hidden = !on;
   $("progress").value = 0;

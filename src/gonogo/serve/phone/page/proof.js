@@ -7,6 +7,7 @@ import {state} from "./state.js";
 export class Engine {
   constructor() {
     this.asked = new Map();
+    this.broken = null;  // why it can no longer be asked
     this.worker = new Worker(new URL("engine.js", import.meta.url), {type: "module"});
     this.worker.addEventListener("message", ({data: {id, value, error, progress}}) => {
       const {resolve, reject, onProgress} = this.asked.get(id) ?? {};
@@ -19,13 +20,15 @@ export class Engine {
       else reject?.(new Error(error));
     });
     this.worker.addEventListener("error", (event) => {
-      for (const {reject} of this.asked.values()) reject(new Error(event.message || "the runtime did not start"));
+      this.broken = new Error(event.message || "the runtime did not start");
+      for (const {reject} of this.asked.values()) reject(this.broken);
       this.asked.clear();
     });
   }
 
   call(op, values = {}, onProgress = null) {
     const id = crypto.getRandomValues(new Uint32Array(1))[0];
+    if (this.broken) return Promise.reject(this.broken);
     return new Promise((resolve, reject) => {
       this.asked.set(id, {resolve, reject, onProgress});
       this.worker.postMessage({op, id, ...values});
