@@ -281,6 +281,12 @@ def test_without_the_runtime_or_the_extra_the_line_has_the_command(
     assert one_error_line(missing).endswith("run: pip install 'gonogo[phone]'")
 
 
+def test_it_needs_nothing_that_only_training_needs():
+    names = ("torch", "scipy", "sklearn", "onnx", "pyarrow", "cv2", "jinja2")
+    done = python(f"import sys, gonogo.serve.phone.serve; print([m for m in {names} if m in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def test_dry_run_says_what_would_be_served(gauge_folder: Path, runtime: None, tmp_path: Path):
     out = tmp_path / "rows.csv"
     done = in_process("phone", gauge_folder, "--port", 0, "--out", out, "--dry-run", "--json")
