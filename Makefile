@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GONOGO_DATA ?= ../shared/data
 export GONOGO_DATA
 
-.PHONY: setup browser demo test test-slow lint bench clean
+.PHONY: setup browser web demo test test-slow lint bench clean
 
 setup: $(STAMP)
 
@@ -20,6 +20,10 @@ $(STAMP): pyproject.toml constraints.txt
 # Chromium for the tests of pages, which are skipped without it.
 browser:
 	scripts/install-browser.sh
+
+# What phones answer with, for `gonogo phone` and for its tests, which are skipped without it. Needs npm.
+web:
+	scripts/install-web.sh
 
 demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force

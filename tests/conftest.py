@@ -19,6 +19,8 @@ PLATES_EACH = 30
 # Without the second line Chromium asks its maker's servers for news at every start.
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-quic"]
 CHROMIUM_FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+# The camera shows a test picture; a page still needs leave to use it.
+CHROMIUM_FLAGS += ["--use-fake-device-for-media-stream"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,6 +20,7 @@ from gonogo.cli import (
     export,
     fit,
     models,
+    phone,
     predict,
     prune,
     quantize,
@@ -61,6 +62,7 @@ for name, module in (
     ("verify", verify),
     ("predict", predict),
     ("bench", bench),
+    ("phone", phone),
     ("study", study),
     ("models", models),
 ):

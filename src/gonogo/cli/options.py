@@ -103,3 +103,11 @@ def missing_train_extra(error: ImportError) -> Exception:
         "optuna",
     )
     return MissingExtraError(name, "train") if name in extras else error
+
+
+def missing_phone_extra(error: ImportError) -> Exception:
+    """Return the error that names the install command, or the very error where something else is missing."""
+    from gonogo.errors import MissingExtraError
+
+    name = (error.name or "").partition(".")[0]
+    return MissingExtraError(name, "phone") if name in ("cryptography", "segno", "starlette", "uvicorn") else error
