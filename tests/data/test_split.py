@@ -71,6 +71,14 @@ def test_fewer_parts_than_splits_is_an_error_that_counts_them(parts: int):
         split_manifest(manifest)
 
 
+def test_no_test_set_is_made_where_none_is_wanted():
+    found = counts(split_manifest(make_manifest(rows(10, "ok") + rows(2, "bad")), val=0.3, test=0).manifest)
+    assert found["test"] == {"bad": 0, "ok": 0}
+    assert found["val"] == {"bad": 1, "ok": 3}
+    with pytest.raises(DataError, match="expected at least 2, one each for train and val: photograph more"):
+        split_manifest(make_manifest(rows(10, "ok") + rows(1, "bad")), test=0)
+
+
 def test_half_a_split_column_is_an_error():
     with pytest.raises(DataError, match="some photos have a split and some have none"):
         split_manifest(make_manifest(rows(9, "ok", "train") + rows(9, "bad")))

@@ -33,6 +33,11 @@ def test_equal_ratios_are_equally_far_apart_on_a_logarithmic_axis():
     assert [text for _, text in axis.ticks] == ["0.1\xa0%", "1\xa0%", "10\xa0%", "100\xa0%"]
     assert axis.minor[:3] == pytest.approx([0.002, 0.003, 0.004])
     assert len(axis.minor) == 24
+    assert [text for _, text in Axis("time", 0.05, 20, log=True, unit="ms").ticks] == [
+        "0.1\xa0ms",
+        "1\xa0ms",
+        "10\xa0ms",
+    ]
     between = Axis("rate", 0.005, 1.0, log=True)
     assert [text for _, text in between.ticks] == ["1\xa0%", "10\xa0%", "100\xa0%"]
     assert [text for _, text in Axis("share").ticks] == [

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gonogo.fitting.fit import Fitted
 
 MOST_ROWS = 12
+NARROW = "\N{NO-BREAK SPACE}"
+COSTLY = 0.1  # of the good parts lost, from which a gauge without a budget for that is no good news
 
 
 def page_of(fitted: Fitted, mistakes: Path) -> FitPage:
@@ -32,7 +34,7 @@ def page_of(fitted: Fitted, mistakes: Path) -> FitPage:
     promise = outcome.run.decision.guarantee
     return FitPage(
         data=answered.name,
-        grade="info" if outcome.met else "error",
+        grade="error" if not outcome.met else "warning" if costly(fitted) else "info",
         verdict=verdict(fitted),
         facts=tuple(_facts(fitted)),
         budgets=_budgets(fitted),
@@ -65,8 +67,15 @@ def verdict(fitted: Fitted) -> str:
         rate = "" if promise is None else f"lets at most {percent(promise.rate)} of new defective {promise.unit} pass"
         quality = f"{rate} and loses {percent(val['overkill_rate']['value'])} of the good ones"
     if outcome.met:
-        return f"Met: this gauge {quality}, and answers in {size}."
+        return f"{'Met, at a price' if costly(fitted) else 'Met'}: this gauge {quality}, and answers in {size}."
     return f"Not met: {outcome.unmet[0].relax}. The nearest gauge {quality}, and answers in {size}."
+
+
+def costly(fitted: Fitted) -> bool:
+    """Say whether the budgets are kept at a price that nobody asked about: good parts that are lost."""
+    overkill = fitted.outcome.run.metrics["val"]["overkill_rate"]
+    asked = fitted.request.budgets.max_overkill
+    return asked is None and overkill is not None and overkill["value"] > COSTLY
 
 
 def _facts(fitted: Fitted) -> list[tuple[str, str, str]]:
@@ -81,7 +90,13 @@ def _facts(fitted: Fitted) -> list[tuple[str, str, str]]:
         if rate is not None and (name == "overkill_rate" or val["overkill_rate"] is None):
             rows.append((percent(rate["value"]), what, f"{percent(rate['low'])} to {percent(rate['high'])}"))
     rows.append((f"{best['p50_ms']:.3g} ms", "camera pixels to verdict", f"{best['runtime']}, one thread"))
-    rows.append((f"{best['size_bytes'] / KB:.1f} kB", "the file", f"{outcome.run.metrics['params']:,} parameters"))
+    rows.append(
+        (
+            f"{best['size_bytes'] / KB:.1f} kB",
+            "C source" if best["runtime"] == "native" else "the file",
+            f"{outcome.run.metrics['params']:,} parameters",
+        )
+    )
     return rows
 
 
@@ -138,7 +153,8 @@ def _front(fitted: Fitted) -> StudyTable:
     for own in sorted(fitted.search.whole, key=lambda own: own.cost.macs)[:MOST_ROWS]:
         name = own.proposal.in_words() + (" (taken)" if own.number == fitted.chosen.number else "")
         cost = (f"{own.cost.params:,}", f"{own.cost.latency_ms:.3f}", f"{own.cost.size_bytes / KB:.0f}")
-        rows.append((name, f"{own.answers.scores.mean:.4f}", percent(own.answers.overkill), *cost))
+        loss = percent(own.answers.overkill).replace(" ", NARROW)
+        rows.append((name, f"{own.answers.scores.mean:.4f}", loss, *cost))
     score = "share right" if fitted.looked.photos.task.is_sorting else "AUC"
     return StudyTable(("network", score, "loss", "parameters", "ms", "kB"), tuple(rows))
 
