@@ -1,9 +1,9 @@
-"""From raw pixels to a verdict, one thread: two gauges, the casting study's network, MobileNetV2, and decoding the JPEG.
+"""From raw pixels to a verdict on one thread: two gauges, the casting study's network, MobileNetV2, decoding the JPEG.
 
-Claims on castings of 300x300, all in turns: the smallest gauge under ONNX Runtime is at least 25x as fast as the study's
-network and 60x as fast as the whole MobileNetV2, and no slower than OpenCV decodes the JPEG; as C 60x, 150x and half the
-decoding. The best (a stump) is at least 4x and 10x as fast. Speed does not depend on weights, so those of tapers are drawn;
-what the networks are worth on parts never seen is measured by quality.py (tapers) and stumps.py (stumps, whole MobileNetV2).
+Claims on castings of 300x300, all in turns: the smallest gauge under ONNX Runtime is at least 25x as fast as the
+study's network and 60x as fast as the whole MobileNetV2, and no slower than OpenCV decodes the JPEG; as C 60x, 150x
+and half the decoding. The best (a stump) is at least 4x and 10x as fast. Speed does not depend on weights, so all of
+them are drawn; what the networks are worth on parts never seen is measured by quality.py (tapers) and stumps.py.
 Run: python benchmarks/headline.py [sides of what the smallest sees, ...]
 """
 
