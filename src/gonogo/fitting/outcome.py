@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from gonogo.bench.timer import bench, device_name
 from gonogo.compress.quantize.quantize import QuantizeRequest, quantize
 from gonogo.errors import BarNotMetError
-from gonogo.evaluate.guarantee import percent
+from gonogo.evaluate.guarantee import needed_parts, percent
 from gonogo.export.gauge import export_gauge
 from gonogo.fitting.looked import Looked
+from gonogo.fitting.proof import Proof
 from gonogo.fitting.request import GAUGE, FitRequest
 from gonogo.fitting.rivals import time_rivals
 from gonogo.gauge.gauge import Gauge
@@ -90,7 +91,7 @@ def judge(request: FitRequest, run: Run, looked: Looked, say: Callable[[str], No
     best = _best(rows, request.budgets)
     if request.budgets.excess(best["p50_ms"], best["size_bytes"]) > 0:
         gauge, rows, best, difference = _smaller(request, run, (gauge, rows, best, difference), steps, say)
-    unmet = tuple(_unmet(request.budgets, run, best))
+    unmet = tuple(_unmet(request.budgets, run, looked.proof, best))
     rivals = time_rivals(looked.photos, looked.options)
     return Outcome(gauge, run, tuple(rows), best, difference, unmet, tuple(steps), rivals)
 
@@ -133,32 +134,9 @@ def _smaller(
     return Gauge.load(request.out / GAUGE), rows, best, difference
 
 
-def _unmet(budgets: Budgets, run: Run, best: dict[str, Any]) -> list[Unmet]:
-    metrics, found = run.metrics, []
-    if metrics["refused"]:
-        found.append(Unmet(USELESS, None, None, f"{metrics['refused']}; or give more --minutes"))
-    guarantee = run.decision.guarantee
-    if budgets.max_escape is not None and guarantee is not None and not guarantee.met:
-        found.append(
-            Unmet(
-                "--max-escape",
-                budgets.max_escape,
-                guarantee.proven,
-                f"{guarantee.shortfall}; photograph more defective parts, or ask for --max-escape "
-                f"{percent(guarantee.proven)}",
-            )
-        )
-    overkill = metrics["val"].get("overkill_rate")
-    if budgets.max_overkill is not None and overkill is not None and overkill["value"] > budgets.max_overkill:
-        found.append(
-            Unmet(
-                "--max-overkill",
-                budgets.max_overkill,
-                overkill["value"],
-                f"{percent(overkill['value'])} of the good are lost, not {percent(budgets.max_overkill)}; ask for "
-                f"--max-overkill {percent(overkill['high'])}, or allow more escapes or milliseconds",
-            )
-        )
+def _unmet(budgets: Budgets, run: Run, proof: Proof, best: dict[str, Any]) -> list[Unmet]:
+    """Return the budgets that are not kept, what the photos lack first."""
+    found = [*_unproved(budgets, run, proof)]
     for option, asked, value, unit in (
         ("--max-latency-ms", budgets.max_latency_ms, best["p50_ms"], "ms"),
         ("--max-size-kb", budgets.max_size_kb, best["size_bytes"] / KB, "kB"),
@@ -166,4 +144,23 @@ def _unmet(budgets: Budgets, run: Run, best: dict[str, Any]) -> list[Unmet]:
         if asked is not None and value > asked:
             relax = f"{value:.3g} {unit}, not {asked:g}; the nearest network found needs {option} {value * 1.05:.2g}"
             found.append(Unmet(option, asked, value, relax))
+    if run.metrics["refused"]:
+        found.append(Unmet(USELESS, None, None, f"{run.metrics['refused']}; or give more --minutes"))
     return found
+
+
+def _unproved(budgets: Budgets, run: Run, proof: Proof) -> Iterator[Unmet]:
+    """Yield what was asked of parts and is not so, with how many parts it would take."""
+    guarantee, overkill = run.decision.guarantee, run.metrics["val"].get("overkill_rate")
+    if budgets.max_escape is not None and guarantee is not None and not guarantee.met:
+        ask = f"photograph more defective parts, or ask for --max-escape {percent(guarantee.proven)}"
+        yield Unmet("--max-escape", budgets.max_escape, guarantee.proven, f"{guarantee.shortfall}; {ask}")
+    if budgets.max_overkill is None or overkill is None or overkill["value"] <= budgets.max_overkill:
+        return
+    needed, good = needed_parts(budgets.max_overkill, budgets.confidence), proof.parts["good"]
+    lack = f"; {good} good parts stand for the proof, and {needed} would be needed" if good < needed else ""
+    ask = (
+        f"ask for --max-overkill {percent(overkill['high'])}" if overkill["high"] < 1 else "photograph more good parts"
+    )
+    words = f"{percent(overkill['value'])} of the good are lost, not {percent(budgets.max_overkill)}{lack}"
+    yield Unmet("--max-overkill", budgets.max_overkill, overkill["value"], f"{words}; {ask}, or allow more escapes")

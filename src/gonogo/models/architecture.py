@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gonogo.config import from_dict, to_dict
 from gonogo.data.geometry import Colour
@@ -157,11 +158,22 @@ class PoolingHead(Head):
         and the photo keeps its own average: a place in the average's stead would cancel what the two weigh against
         each other, and a small defect would not show.
         """
+        if self.hidden is None and not self.one_logit:
+            return self._linear_maps(features)
         places = features.permute(0, 2, 3, 1)
         if self.pool == "avgmax":
             average = features.mean((2, 3))[:, None, None].expand_as(places)
             places = torch.cat([average, places], -1)
         return self.classify(places).permute(0, 3, 1, 2)
+
+    def _linear_maps(self, features: Tensor) -> Tensor:
+        """Return the same without a hidden layer: a convolution, which a runtime does in fewer and quicker steps."""
+        weight, bias = self.classifier.weight, self.classifier.bias
+        if self.pool != "avgmax":
+            return functional.conv2d(features, weight[:, :, None, None], bias)
+        of_average, of_place = weight.chunk(2, 1)
+        average = features.mean((2, 3)) @ of_average.T + bias
+        return functional.conv2d(features, of_place[:, :, None, None]) + average[:, :, None, None]
 
     def classify(self, values: Tensor) -> Tensor:
         """Turn (..., P) pooled features into (..., K) logits."""

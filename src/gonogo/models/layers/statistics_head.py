@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gonogo.errors import UsageError
 from gonogo.models.architecture import Head
@@ -51,13 +52,12 @@ class StatisticsHead(Head):
         A place stands in for the photo's average and its maximum, as in the class activation map of Zhou et al. 2016;
         the photo keeps its own deviation, which no single place has.
         """
-        n, _, height, width = features.shape
         total = self.classifier.bias.view(1, -1, 1, 1)
         for name, weight in zip(self.statistics, self.classifier.weight.chunk(len(self.statistics), 1), strict=True):
             if name == "std":
                 part = (self._statistic(name, features) @ weight.T)[:, :, None, None]
             else:
-                part = (weight @ features.flatten(2)).view(n, -1, height, width)
+                part = functional.conv2d(features, weight[:, :, None, None])
             total = total + part
         return total
 
