@@ -11,7 +11,7 @@ from gonogo.data.manifest import Manifest
 from gonogo.data.split import linked_groups
 from gonogo.data.task import Task
 from gonogo.errors import UsageError
-from gonogo.evaluate.guarantee import needed_parts, proven_rate
+from gonogo.evaluate.guarantee import needed_parts, order_for, proven_rate
 from gonogo.fitting.proof import divide, for_training
 from gonogo.fitting.request import FitRequest
 from gonogo.search.budgets import Budgets
@@ -45,6 +45,14 @@ def test_as_many_parts_are_kept_as_prove_the_rate_and_hardly_more():
     assert all(len(side) == 1 for side in sides.values())
     manifest, kept = for_training(proof)
     assert len(manifest) == sum(kept) == len(proof.manifest.select("train"))
+
+
+def test_where_there_are_parts_enough_the_proof_has_room_for_misses():
+    proof = divide(parts(500, 300), TASK, Budgets(max_escape=0.05), 0)
+    # 59 parts prove 5 % without a miss, 153 with three: P(Binomial(153, .05) <= 3) is the first below .05.
+    assert order_for(152, 0.05, 0.95) == 3
+    assert order_for(153, 0.05, 0.95) == 4
+    assert 153 <= proof.parts["defective"] <= 170
 
 
 def test_too_few_parts_are_said_with_how_many_would_do():

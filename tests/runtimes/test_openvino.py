@@ -113,6 +113,7 @@ def test_what_is_not_installed_is_one_line_with_its_command(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_nothing_phones_home_and_nobody_gets_a_number(run_folder: Path, tmp_path: Path):
     code = """
 import socket, sys

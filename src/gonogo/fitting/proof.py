@@ -15,12 +15,14 @@ import numpy as np
 from gonogo.data.manifest import Manifest
 from gonogo.data.split import linked_groups, split_manifest, with_splits, without_split
 from gonogo.data.task import Task
-from gonogo.evaluate.guarantee import needed_parts, percent, proven_rate
+from gonogo.evaluate.guarantee import needed_parts, order_for, percent, proven_rate
 from gonogo.search.budgets import Budgets
 from gonogo.splitting import describe_leaks
 
-# Parts for the proof, as a share of all: at least, at most, and where even the most cannot prove what is asked.
-LEAST, MOST, HOPELESS = 0.2, 0.5, 0.35
+# Parts for the proof, as a share of all: at least, at most, at most for more than one miss, and where even the most
+# cannot prove what is asked.
+LEAST, MOST, ROOMY, HOPELESS = 0.2, 0.5, 0.4, 0.35
+MISSES = 3  # that the proof has room for where there are parts enough: a threshold at the very worst part costs most
 # Rates that are proved unless one is asked for, the lowest that the parts allow.
 RATES = (0.01, 0.02, 0.05, 0.1)
 SPARE = 1.02
@@ -82,13 +84,14 @@ def divide(manifest: Manifest, task: Task, budgets: Budgets, seed: int) -> Proof
     sides = _sides(fresh, task)
     defective = sides.get("defective", 0)
     rate = budgets.max_escape
+    needed = None
     if task.is_sorting:
         share = LEAST
     else:
         rate = rate or next((r for r in RATES if needed_parts(r, budgets.confidence) <= MOST * defective), None)
-        needed = needed_parts(rate, budgets.confidence) if rate else math.inf
-        share = min(MOST, max(LEAST, SPARE * needed / defective)) if needed <= MOST * defective else HOPELESS
-    found = _enough(fresh, task, share, rate, budgets.confidence, seed)
+        needed = _wanted(defective, rate, budgets.confidence) if rate else None
+        share = HOPELESS if needed is None else min(MOST, max(LEAST, SPARE * needed / defective))
+    found = _enough(fresh, task, share, needed, seed)
     parts = _sides(found.select("val"), task)
     if not task.is_sorting and budgets.max_escape is None:
         rate = _provable(parts["defective"], budgets.confidence)
@@ -96,12 +99,28 @@ def divide(manifest: Manifest, task: Task, budgets: Budgets, seed: int) -> Proof
     return Proof(found, rate, parts, resplit if leaks else "", tuple(notes))
 
 
-def _enough(manifest: Manifest, task: Task, share: float, rate: float | None, confidence: float, seed: int) -> Manifest:
-    """Divide; take a little more where whole parts left too few for the rate."""
+def _wanted(defective: int, rate: float, confidence: float) -> int | None:
+    """Return how many defective parts are wanted for the proof; None where even the most prove nothing of the kind.
+
+    As many as leave room for a few misses, so that the threshold need not lie below the very worst part; fewer where
+    the training would be left with too little.
+    """
+    least = needed_parts(rate, confidence)
+    for misses in range(MISSES, 0, -1):
+        n = least
+        while order_for(n, rate, confidence) <= misses:
+            n += 1
+        if n <= ROOMY * defective:
+            return n
+    return least if least <= MOST * defective else None
+
+
+def _enough(manifest: Manifest, task: Task, share: float, wanted: int | None, seed: int) -> Manifest:
+    """Divide; take a little more where whole parts left too few for the proof."""
     for _ in range(TRIES):
         found = split_manifest(manifest, val=share, test=0, seed=seed).manifest
         n = _sides(found.select("val"), task).get("defective", 0)
-        if rate is None or share >= MOST or share == HOPELESS or n >= needed_parts(rate, confidence):
+        if wanted is None or share >= MOST or n >= wanted:
             return found
         share = min(MOST, share + 0.01)
     return found
