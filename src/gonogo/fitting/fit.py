@@ -11,6 +11,7 @@ import optuna
 
 from gonogo.assess import SHEET_NAME, assess
 from gonogo.data.formats.table import write_apart
+from gonogo.data.manifest import Manifest
 from gonogo.errors import DataError, UsageError
 from gonogo.files import write_text
 from gonogo.fitting.advice import advise_recipe
@@ -23,16 +24,15 @@ from gonogo.fitting.request import CLOCK, GAUGE, PAGE, PROOF, RESULT, RUN, TABLE
 from gonogo.gauge.gauge import Gauge
 from gonogo.report.fit import write_fit_page
 from gonogo.search.clock import Clock
-from gonogo.search.material import Material
+from gonogo.search.material import Material, parts_of_classes
 from gonogo.search.pareto import take
-from gonogo.search.search import Effort, Search, check_storage
-from gonogo.search.space import Proposal, Space, reductions_for
+from gonogo.search.search import Search, check_storage
+from gonogo.search.space import Space, reductions_for
 from gonogo.search.tried import Tried
 from gonogo.splitting import Progress
 from gonogo.train.listing import list_photos
 from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions
-from gonogo.train.recipe import Recipe
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
 
@@ -124,19 +124,18 @@ def fit(
     check_storage(request.storage)
     request.open_folder()
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
-    say("1 of 6  looking at the photos")
+    say("1 of 5  looking at the photos")
     looked = look(request, say, progress)
-    say("2 of 6  advising, and searching")
+    say("2 of 5  advising, and searching")
     search = prepare_search(request, looked, clock, say, progress)
     interrupted = _search(search, say)
     chosen = take(search.whole, request.budgets.max_overkill) if search.whole else search.promising[0]
-    say(f"3 of 6  training the one that was chosen: {chosen.proposal.in_words()}")
+    say(f"3 of 5  training the one that was chosen: {chosen.proposal.in_words()}")
     run = train_chosen(request, looked, search, chosen, report)
     clock.keep()
-    say("4 of 6  exporting, and comparing the file with the network")
-    say("5 of 6  proving what the gauge promises")
+    say("4 of 5  exporting, comparing the files with the network, proving what they promise")
     outcome = judge(request, run, looked, say)
-    say("6 of 6  writing the page")
+    say("5 of 5  writing the page")
     asked = assess(request.out / RUN, split="val", out=request.out / PROOF, force=True)
     fitted = Fitted(request, looked, search, chosen, outcome, interrupted, clock.elapsed)
     assert asked.folder is not None
@@ -173,6 +172,7 @@ def prepare_search(
         clock,
         TAIL_S + TAIL_SHARE * clock.seconds,
         request.where,
+        request.storage is not None,
         request.seed,
         request.trials,
         looked.proof.rate or 0.0,
@@ -180,20 +180,13 @@ def prepare_search(
     )
 
 
-def _folds(manifest: Any) -> int:
+def _folds(manifest: Manifest) -> int:
     """Return how many folds the parts of the rarest class allow.
 
     Raises:
         DataError: fewer than two.
     """
-    from gonogo.data.split import linked_groups
-
-    numbers = linked_groups(manifest)
-    parts = {
-        name: len({number for number, s in zip(numbers, manifest.samples, strict=True) if s.label == name})
-        for name in manifest.classes
-    }
-    name, fewest = min(parts.items(), key=lambda item: item[1])
+    name, fewest = min(parts_of_classes(manifest).items(), key=lambda item: item[1])
     if fewest < 2:
         raise DataError(
             f"class '{name}' has {fewest} part left to train on, expected 2 or more; photograph more different parts "
@@ -229,36 +222,29 @@ def train_chosen(
     table, folder = request.out / TABLE, request.out / RUN
     apart = write_apart(looked.proof.manifest, table)
     proposal, rate = chosen.proposal, looked.proof.rate
-    entrant = search.entrant(proposal, short=False)
+    told = looked.options
     options = DataOptions(
         good=looked.photos.task.good or "none",
-        crop=looked.options.crop,
-        reduce=None if looked.options.fixes_size else proposal.reduce,
-        colour=looked.options.colour,
-        bit_depth=looked.options.bit_depth,
-        size=looked.options.size,
-        skip_unreadable=looked.options.skip_unreadable,
+        crop=told.crop,
+        reduce=told.reduce if told.fixes_size else proposal.reduce,
+        colour=told.colour,
+        bit_depth=told.bit_depth,
+        size=told.size,
+        skip_unreadable=told.skip_unreadable,
         photos=None if apart is None else str(apart),
         find_copies=False,
         test=0.0,
     )
-    if looked.options.reduce is not None:
-        options = replace(options, reduce=looked.options.reduce)
     decision = {} if rate is None else {"max_escape": rate, "confidence": request.budgets.confidence}
     asked = TrainRequest(
         table,
         folder,
         proposal.candidate.arch,
         proposal.candidate.arch_options,
-        {**proposal.candidate.recipe, **_changed(entrant.recipe, last_effort(request.out, search, chosen), proposal)},
+        search.recipe(proposal, last_effort(request.out, search, chosen).recipe()),
         options,
         decision,
         resume=(folder / "run.toml").is_file(),
         weights=request.weights if proposal.is_learnt_elsewhere else None,
     )
     return train(asked, report=report)
-
-
-def _changed(recipe: Recipe, effort: Effort, proposal: Proposal) -> dict[str, Any]:
-    more = {"seed": recipe.seed, "keep": "last", "patience": 0}
-    return more if proposal.is_learnt_elsewhere else more | effort.recipe(short=False)

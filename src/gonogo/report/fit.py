@@ -138,7 +138,7 @@ def _plane(points: Sequence[Point], rivals: Sequence[tuple[str, float]], *, is_s
     across = Axis("milliseconds from camera pixels to verdict", min(times) / MARGIN, max(times) * MARGIN, True, "ms")
     up = Axis("sorted wrongly" if is_sorting else "good parts lost (logarithmic)", floor / MARGIN, 1.0, True)
     frame = Frame(across, up)
-    labels = {"chosen": "taken", "whole": "whole trainings", "sketch": "short look at one fold"}
+    labels = {"chosen": "taken", "whole": "whole trainings", "sketch": "short look"}
     styles = {"chosen": "point", "whole": "curve", "sketch": "other"}
     marks: list[Mark] = []
     for kind, style in reversed(styles.items()):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gonogo.data.manifest import Manifest
-from gonogo.data.split import share_out, with_splits
+from gonogo.data.split import linked_groups, share_out, with_splits
 from gonogo.models import ARCHITECTURES
 from gonogo.search.space import Proposal
 from gonogo.splitting import Progress
@@ -53,6 +53,11 @@ class Material:
         return self._folds
 
     @property
+    def fewest_parts(self) -> int:
+        """How many parts the rarest class has."""
+        return min(parts_of_classes(self.manifest).values())
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """(N,) the parts; photos of which nothing tells the part are one each."""
         return tuple(str(part) for part in self._any.parts)
@@ -78,3 +83,10 @@ class Material:
     def course(self, proposal: Proposal) -> Course:
         """Return the folds to train a network on."""
         return Course(self.seen_by(proposal), self.folds, self.folder)
+
+
+def parts_of_classes(manifest: Manifest) -> dict[str, int]:
+    """Return how many different parts there are of each class."""
+    numbers = linked_groups(manifest)
+    shown = {(s.label, number) for s, number in zip(manifest.samples, numbers, strict=True)}
+    return {name: sum(label == name for label, _ in shown) for name in manifest.classes}

@@ -7,9 +7,10 @@ goes on where it was, with the same proposals: every proposal is drawn with a se
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import optuna
@@ -38,6 +39,7 @@ FAR = 0.25
 SKETCHING = 0.4  # of the time that is left; the rest is for whole trainings
 SHORT = 3  # a short look shows a network so many times fewer photos
 FINALISTS = 4  # that are trained at full length
+FEW_PARTS = 5  # of a class in a fold, below which one fold tells nothing
 START_UP = 4  # proposals drawn at random after the anchors
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -55,7 +57,7 @@ class Effort:
     photos: int
     at_once: int
 
-    def recipe(self, short: bool) -> dict[str, int]:
+    def recipe(self, *, short: bool = False) -> dict[str, int]:
         """Return the recipe's values."""
         epochs = max(1, round(self.photos / (SHORT if short else 1) / self.at_once))
         return {"epochs": epochs, "photos_per_epoch": self.at_once}
@@ -73,6 +75,7 @@ class Search:
         clock: how much time is left.
         reserve: seconds to keep for what follows the last training.
         storage: of Optuna: any URL it knows.
+        is_shared: other machines propose there too, and what is half-way may be theirs.
         seed: of proposals and trainings.
         most: trials, at most; as many as the time allows where None.
         escape: the share of defective parts that a threshold may let pass.
@@ -86,6 +89,7 @@ class Search:
     clock: Clock
     reserve: float
     storage: str
+    is_shared: bool = False
     seed: int = 0
     most: int | None = None
     escape: float = 0.05
@@ -144,7 +148,7 @@ class Search:
 
     def _ask(self, study: optuna.Study, anchors: int) -> Iterator[optuna.Trial]:
         """Yield a batch of trials, those first that an interruption left half-way."""
-        left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        left = [] if self.is_shared else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         storage, name = optuna.storages.get_storage(self.storage), study.study_name
         study_id = storage.get_study_id_from_name(name)
         for number in [trial.number for trial in left][:BATCH]:
@@ -161,22 +165,29 @@ class Search:
         self._tried[trial.number] = found
 
     def _sketch(self, executor: Executor, proposals: Sequence[Proposal]) -> Iterator[tuple[Cost, Sketch | None]]:
-        """Yield the cost of each, all timed before any is trained, and its answers to one fold."""
+        """Yield the cost of each, all timed before any is trained, and its answers to the first folds."""
         entrants = [self.entrant(proposal, short=True) for proposal in proposals]
         costs = [self._cost(own, proposal) for own, proposal in zip(entrants, proposals, strict=True)]
-        jobs = []
+        jobs: list[list[Future[Outcome]]] = []
         for proposal, entrant, cost in zip(proposals, entrants, costs, strict=True):
             far = self.budgets.excess(cost.latency_ms, cost.size_bytes) > FAR
-            training = Training(entrant, 0, 0)
-            jobs.append(None if far else executor.submit(train_one, self.material.course(proposal), training))
-        for cost, job in zip(costs, jobs, strict=True):
-            if job is None:
+            course = self.material.course(proposal)
+            folds = 0 if far else self._first_folds(proposal)
+            jobs.append([executor.submit(train_one, course, Training(entrant, 0, fold)) for fold in range(folds)])
+        for cost, own in zip(costs, jobs, strict=True):
+            if not own:
                 yield cost, None
                 continue
-            outcome = job.result()
-            inside = self.material.folds[0] == 0
-            found = self._shown(inside, outcome.answers, outcome.seconds)
-            yield cost, Sketch(found.scores.name, found.scores.mean, found.overkill, outcome.seconds)
+            found = self._over_folds([job.result() for job in own])
+            yield cost, Sketch(found.scores.name, found.scores.mean, found.overkill, found.seconds / len(own))
+
+    def _first_folds(self, proposal: Proposal) -> int:
+        """Return how many folds a short look is at: all where that costs nothing, or a fold has hardly any parts."""
+        return self.material.count if self._has_few or proposal.is_learnt_elsewhere else 1
+
+    @property
+    def _has_few(self) -> bool:
+        return self.material.fewest_parts < FEW_PARTS * self.material.count
 
     def _cost(self, entrant: Entrant, proposal: Proposal) -> Cost:
         prepared = self.material.seen_by(proposal)
@@ -190,8 +201,12 @@ class Search:
         parts, and what is left of the time goes to the network that is taken.
         """
         finalists = self.promising[:FINALISTS]
-        while self.most is None and len(finalists) > 1 and not self._fits(finalists):
+        at_once = self.material.count if self._has_few else 1
+        while self.most is None and len(finalists) > 1 and not self._fits(finalists, at_once):
             finalists.remove(max(finalists, key=self.whole_seconds))
+        if self.most is None and self._has_few and not self._fits(finalists, at_once):
+            self.say("  no time for whole trainings on all folds, and one fold of so few parts tells nothing")
+            return
         answers: dict[int, list[Outcome]] = {own.number: [] for own in finalists}
         for fold in range(self.material.count):
             if fold and self.most is None and not self._fits(finalists):
@@ -206,11 +221,11 @@ class Search:
         for own in self.whole:
             self.say(f"    {own.proposal.in_words()}: {own.answers.in_words}")
 
-    def _fits(self, finalists: Sequence[Tried]) -> bool:
-        """Say whether one more fold of all of them, and the last training of the slowest, end in time."""
+    def _fits(self, finalists: Sequence[Tried], folds: int = 1) -> bool:
+        """Say whether so many more folds of all of them, and the last training of the slowest, end in time."""
         each = [self.whole_seconds(own) for own in finalists]
         last = max(each) * self.material.count / (self.material.count - 1)
-        return max(sum(each) / cores(), max(each)) + last <= self.clock.left - self.reserve
+        return max(folds * sum(each) / cores(), max(each)) + last <= self.clock.left - self.reserve
 
     def whole_seconds(self, own: Tried) -> float:
         """Return how long a whole training on all folds but one takes, from how long a short look took."""
@@ -241,10 +256,15 @@ class Search:
 
     def entrant(self, proposal: Proposal, *, short: bool) -> Entrant:
         """Return what is trained."""
-        candidate, more = proposal.candidate, {"seed": self.seed, "keep": "last", "patience": 0}
-        if not proposal.is_learnt_elsewhere:
-            more |= self.effort.recipe(short)
-        return Entrant.of(replace(candidate, recipe={**candidate.recipe, **more}))
+        return Entrant.of(replace(proposal.candidate, recipe=self.recipe(proposal, self.effort.recipe(short=short))))
+
+    def recipe(self, proposal: Proposal, effort: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a proposal's changes to the recipe, with how much it may see where it learns from nothing.
+
+        The epoch is fixed beforehand: what is held out judges, and chooses nothing.
+        """
+        fixed = {"seed": self.seed, "keep": "last", "patience": 0}
+        return {**proposal.candidate.recipe, **fixed, **({} if proposal.is_learnt_elsewhere else effort)}
 
     def _shown(self, inside: np.ndarray, answers: Float32Array, seconds: float) -> Shown:
         material = self.material

@@ -15,13 +15,13 @@ NOT_TRAINED = 2.0
 
 @dataclass(frozen=True)
 class Sketch:
-    """How a network answered for one fold after a short training.
+    """How a network answered for a fold, or several, after short trainings.
 
     Attributes:
         name: of the score: "auc" over parts; for sorting "accuracy", the share of them answered right.
         score: its value.
         overkill: as of `measure.Shown`.
-        seconds: the training took.
+        seconds: a training took.
     """
 
     name: str
