@@ -55,8 +55,11 @@ def test_every_proposal_is_a_network_and_a_recipe_that_exist(weights):
 def test_the_first_networks_are_those_that_did_best_elsewhere():
     space = Space((2, 3, 4, 6), "hub")
     first = [space.propose(optuna.trial.FixedTrial(params)) for params in space.anchors()]
-    assert first[0].candidate.arch_options["widths"] == (12, 16, 12, 8)
-    assert [p.candidate.arch_options["cut"] for p in first if p.is_learnt_elsewhere] == [4, 7, 12]
+    assert [p.candidate.arch_options.get("cut") for p in first[:4]] == [7, 12, 4, None]
+    small = space.propose(optuna.trial.FixedTrial(space.small_taper))
+    assert small == first[3]
+    assert small.candidate.arch_options["widths"] == (12, 16, 12, 8)
+    assert Space((2, 3)).small_taper == Space((2, 3)).anchors()[0]
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def last_effort(folder: Path, search: Search, chosen: Tried) -> Effort:
 
 def _pace(material: Material, space: Space) -> float:
     """Return photos a second that the small taper learns from on one core."""
-    proposal = space.propose(optuna.trial.FixedTrial(space.anchors()[0]))
+    proposal = space.propose(optuna.trial.FixedTrial(space.small_taper))
     recipe = {"epochs": 1, "photos_per_epoch": TRIED, "keep": "last", "patience": 0}
     candidate = replace(proposal.candidate, name="pace", recipe={**proposal.candidate.recipe, **recipe})
     entrant = Entrant.of(candidate)

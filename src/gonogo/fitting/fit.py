@@ -155,7 +155,7 @@ def prepare_search(
     space = Space(reductions_for(min(geometry.region[2:]), chosen), request.weights)
     folds = _folds(manifest)
     material = Material(looked.photos, manifest, looked.options, folds, request.seed, request.out / "answers", progress)
-    first = material.seen_by(space.propose(optuna.trial.FixedTrial(space.anchors()[0])))
+    first = material.seen_by(space.propose(optuna.trial.FixedTrial(space.small_taper)))
     space = replace(space, recipe=advise_recipe(request.out, material, first, say, progress))
     effort = plan_effort(request.out, material, space, clock)
     say(

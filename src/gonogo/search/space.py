@@ -66,7 +66,7 @@ class Space:
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def anchors(self) -> list[dict[str, Any]]:
-        """Return the parameters that are tried first: what did best on other sets, from small to large."""
+        """Return the parameters that are tried first: what did best on other sets."""
         middle = self.reductions[(len(self.reductions) - 1) // 2]
         small = {"family": TAPER, "reduce": middle, "stem": "4x7", "width": 12, "peak": 1.35, "last": 8, "depth": 4}
         wide = {"family": TAPER, "reduce": middle, "stem": "4x7", "width": 24, "peak": 1.65, "last": 16, "depth": 4}
@@ -75,9 +75,15 @@ class Space:
         found = [{**own, **learnt} for own in (small, wide, fine)]
         if self.reductions[0] != middle:
             found.append({**small, **learnt, "reduce": self.reductions[0]})
-        if self.weights is not None:
-            found += [{"family": STUMP, "reduce": middle, "cut": cut} for cut in (4, 7, 12)]
-        return found
+        if self.weights is None:
+            return found
+        # First those that are fitted within seconds: with few parts there may be time for little else.
+        return [*({"family": STUMP, "reduce": middle, "cut": cut} for cut in (7, 12, 4)), *found]
+
+    @property
+    def small_taper(self) -> dict[str, Any]:
+        """The parameters of the first network that learns from nothing."""
+        return next(params for params in self.anchors() if params["family"] == TAPER)
 
     def propose(self, trial: optuna.trial.BaseTrial) -> Proposal:
         """Return the network that a trial stands for; its parameters are drawn where they are not fixed yet."""
