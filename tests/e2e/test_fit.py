@@ -38,6 +38,7 @@ def plates_fit(plates: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return out, fitted(in_process("fit", plates, "--out", out, *QUICK))
 
 
+@pytest.mark.slow
 def test_photos_become_a_gauge_that_answers_for_unseen_parts(plates_fit, plates: Path):
     out, found = plates_fit
     assert found["met"] is True
@@ -55,6 +56,7 @@ def test_photos_become_a_gauge_that_answers_for_unseen_parts(plates_fit, plates:
     assert np.mean([verdict == "go" for path, verdict in verdicts.items() if "ok" in path]) >= 0.5
 
 
+@pytest.mark.slow
 def test_every_network_that_was_tried_is_told_with_its_cost(plates_fit):
     _, found = plates_fit
     assert [row["number"] for row in found["tried"]] == [0, 1]
@@ -67,6 +69,7 @@ def test_every_network_that_was_tried_is_told_with_its_cost(plates_fit):
     assert set(found["rivals"]) == {"the casting study's tapering network", "MobileNetV2, whole"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_the_page_tells_it_offline(plates_fit, browser: Browser, width: int, scheme: Any):
     out, found = plates_fit
@@ -89,6 +92,7 @@ def test_the_page_tells_it_offline(plates_fit, browser: Browser, width: int, sch
     assert found["report"] == str(page_path)
 
 
+@pytest.mark.slow
 def test_a_finished_fit_is_gone_on_with_in_no_time_and_says_the_same(plates_fit, plates: Path):
     out, before = plates_fit
     again = fitted(in_process("fit", plates, "--out", out, *QUICK, "--resume"))

@@ -42,6 +42,7 @@ def refused(run: Run) -> tuple[CompletedProcess[str], dict[str, bytes]]:
     return done, before
 
 
+@pytest.mark.slow
 def test_the_network_is_the_study_s_on_photos_of_its_size(run: Run):
     geometry = run.config.geometry
     assert (geometry.input_size, geometry.colour, run.metrics["params"]) == ((SIDE, SIDE), "rgb", 5865)
@@ -49,6 +50,7 @@ def test_the_network_is_the_study_s_on_photos_of_its_size(run: Run):
     assert run.metrics["macs"] == pytest.approx(95e6, rel=0.01)
 
 
+@pytest.mark.slow
 def test_it_is_refused_with_its_measured_latency(refused: tuple[CompletedProcess[str], dict[str, bytes]]):
     done, _ = refused
     assert done.returncode == 1
@@ -66,6 +68,7 @@ def test_it_is_refused_with_its_measured_latency(refused: tuple[CompletedProcess
     assert document["refused"] == row["reason"]
 
 
+@pytest.mark.slow
 def test_nothing_was_written_and_the_run_is_as_it_was(
     run: Run, refused: tuple[CompletedProcess[str], dict[str, bytes]]
 ):

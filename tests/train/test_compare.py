@@ -261,6 +261,7 @@ def test_processes_answer_as_one_does(compared: Compared, tmp_path: Path, monkey
     assert [outcome.seconds for outcome in train_all(course, trainings)] == [0.0] * 4
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_in_a_process_is_told(
     compared: Compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
