@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gonogo.errors import ExportError, MissingExtraError
 from gonogo.export import Exporter
+from gonogo.export.litert_graph import KEPT, tidied
 from gonogo.gauge.facts import METADATA_KEY, Facts
 from gonogo.models.architecture import Network
 from gonogo.models.deployed import Deployed
@@ -24,8 +25,6 @@ from gonogo.types import UInt8Array
 
 EXTRA = "litert-export"
 PACKAGE = "litert-torch"
-# What the converter leaves for itself, its own number of the run-time it needs among it.
-KEPT = ("min_runtime_version",)
 
 
 class Body(nn.Module):
@@ -53,9 +52,8 @@ class Named(nn.Module):
         return dict(zip(self.deployed.outputs, told, strict=True))
 
 
-# How the converter's names say that an operator is the body's, and how this package's do.
+# How the converter's names say that an operator is the body's.
 BODY_SCOPE = f"{Body.__module__}.{Body.__qualname__}_body/"
-BODY = "body/"
 
 
 def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) -> None:
@@ -86,33 +84,10 @@ def to_tflite(network: Deployed, facts: Facts, calibration: UInt8Array) -> bytes
     try:
         with hushed(), torch.no_grad():
             model = litert_torch.convert(Named(network).eval(), sample_kwargs={"pixels": pixels})
-            return _tidied(model.model_content())
+            return tidied(model.model_content(), BODY_SCOPE)
     except (RuntimeError, ValueError, NotImplementedError, torch._dynamo.exc.TorchDynamoException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ExportError(f"this network cannot be written for LiteRT ({reason}); --debug shows where") from error
-
-
-def _tidied(content: bytes) -> bytes:
-    """Name every value after the operator that makes it, those of the body with `BODY` before.
-
-    The converter's own names say the way through all modules, which makes up half of a small file.
-    """
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (graph,) = model.subgraphs
-    model.metadata = [entry for entry in model.metadata or [] if entry.name.decode() in KEPT]
-    (signature,) = model.signatureDefs
-    given = {value.tensorIndex: value.name for value in [*signature.inputs, *signature.outputs]}
-    names: dict[int, str] = {}
-    for number, operator in enumerate(graph.operators):
-        kind = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex).lower()
-        for place in operator.outputs:
-            where = BODY if BODY_SCOPE in graph.tensors[place].name.decode() else ""
-            names[place] = f"{where}{kind}_{number}"
-    for place, tensor in enumerate(graph.tensors):
-        tensor.name = given.get(place) or names.get(place) or f"constant_{place}"
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def load_converter() -> Any:

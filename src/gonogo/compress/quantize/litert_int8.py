@@ -9,12 +9,14 @@ import copy
 import re
 from collections.abc import Collection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from gonogo.compress.quantize import Quantizer, Source
 from gonogo.compress.quantize.graph import Body, Node
 from gonogo.errors import MissingExtraError
-from gonogo.export.litert import BODY, EXTRA, hushed, sign_file, to_tflite
+from gonogo.export.litert import EXTRA, hushed, sign_file, to_tflite
+from gonogo.export.litert_graph import BODY
 
 # As `gonogo.compress.quantize.graph` has them for ONNX; a ReLU is part of the layer before it here.
 LAYERS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
@@ -25,17 +27,20 @@ BITS = 8
 
 
 def load_quantizer() -> Any:
-    """Import AI Edge Quantizer.
+    """Import AI Edge Quantizer and return its modules.
 
     Raises:
         MissingExtraError: it is not installed.
     """
     try:
         with hushed():
-            from ai_edge_quantizer import quantizer
+            from ai_edge_quantizer import calibrator, quantizer, recipe_manager
+            from ai_edge_quantizer.utils import qsv_utils
     except ImportError as error:
         raise MissingExtraError("ai-edge-quantizer", EXTRA) from error
-    return quantizer
+    return SimpleNamespace(
+        calibrator=calibrator, qsv_utils=qsv_utils, quantizer=quantizer, recipe_manager=recipe_manager
+    )
 
 
 class QuantizableLitert:
@@ -58,19 +63,31 @@ class QuantizableLitert:
             return
         with hushed():
             if self._ranges is None:
-                # A list: the quantizer counts the photos before it looks at them.
-                photos = [{"pixels": photo[None]} for photo in self._source.pixels]
-                everything = self._quantizer(self._content, self._body.in_integers(()))
-                self._ranges = everything.calibrate({SIGNATURE: photos}, num_threads=1)
-            made = self._quantizer(content, chosen).quantize(self._ranges, enable_progress_report=False)
-            path.write_bytes(bytes(made.quantized_model))
+                self._ranges = self._measure()
+            made = self._library.quantizer.Quantizer(bytearray(content), self._recipe(chosen).get_quantization_recipe())
+            result = made.quantize(self._ranges, enable_progress_report=False)
+            path.write_bytes(bytes(result.quantized_model))
 
-    def _quantizer(self, content: bytes, names: Collection[str]) -> Any:
-        """Return a quantizer of the operators that make these values."""
-        quantizer = self._library.Quantizer(bytearray(content))
+    def _measure(self) -> Any:
+        """Return the least and the greatest of every value on any photo.
+
+        The quantizer's own way is a moving average over photos, which forgets what few of them show: defects.
+        """
+        library = self._library
+        meter = library.calibrator.Calibrator(
+            self._content, num_threads=1, qsv_update_func=library.qsv_utils.min_max_update
+        )
+        # A list: the photos are counted before they are looked at.
+        photos = [{"pixels": photo[None]} for photo in self._source.pixels]
+        meter.calibrate({SIGNATURE: photos}, self._recipe(self._body.in_integers(())))
+        return meter.get_model_qsvs()
+
+    def _recipe(self, names: Collection[str]) -> Any:
+        """Say that the operators that make these values are to be in integers."""
+        recipe = self._library.recipe_manager.RecipeManager()
         scope = f"^({'|'.join(map(re.escape, names))});$"
-        quantizer.add_static_config(scope, "*", activation_num_bits=BITS, weight_num_bits=BITS)
-        return quantizer
+        recipe.add_static_config(scope, "*", activation_num_bits=BITS, weight_num_bits=BITS)
+        return recipe
 
     def _widened(self, factor: float) -> bytes:
         """Return the graph whose photos may be so many times farther from training; a distance is a sum of squares."""
