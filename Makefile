@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GONOGO_DATA ?= ../shared/data
 export GONOGO_DATA
 
-.PHONY: setup browser web demo test test-slow lint bench clean
+.PHONY: setup browser web runtimes demo test test-slow lint bench clean
 
 setup: $(STAMP)
 
@@ -24,6 +24,10 @@ browser:
 # What phones answer with, for `gonogo phone` and for its tests, which are skipped without it. Needs npm.
 web:
 	scripts/install-web.sh
+
+# What writes files for the heavier runtimes, about a gigabyte; their tests are skipped without it.
+runtimes: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,litert-export]' tflite-micro
 
 demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers import REPOSITORY, write_plates
+from tests.helpers import REPOSITORY, skip, write_plates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -47,15 +47,8 @@ def real_data() -> Path:
     folder = folder if folder.is_absolute() else REPOSITORY / folder
     if not (folder / "casting").is_dir():
         reason = f"no real photos in {folder}; set GONOGO_DATA to the folder that holds casting/, x-sdd/ and neu-voc/"
-        _skip(reason)
+        skip(reason)
     return folder.resolve()
-
-
-def _skip(reason: str) -> None:
-    """Skip what cannot be tested here; in continuous integration, fail."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +57,7 @@ def browser() -> Iterator[Browser]:
     names = (os.environ.get("GONOGO_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
     program = next((found for found in map(shutil.which, names) if found), None)
     if program is None:
-        _skip("no Chromium found; run scripts/install-browser.sh, or set GONOGO_CHROMIUM to its program")
+        skip("no Chromium found; run scripts/install-browser.sh, or set GONOGO_CHROMIUM to its program")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -38,6 +38,24 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "gonogo"
 
 
+# What some exporters, runtimes and quantizers need beside the development packages.
+HEAVY = {"litert": "litert_torch", "litert-int8": "ai_edge_quantizer", "tflite-micro": "tflite_micro"}
+
+
+def skip(reason: str) -> None:
+    """Skip what cannot be tested here; in continuous integration, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need(name: str) -> None:
+    """Skip where what an exporter, runtime or quantizer needs is not installed."""
+    package = HEAVY.get(name)
+    if package is not None and find_spec(package) is None:
+        skip(f"'{package}' is not installed; run: make runtimes")
+
+
 def command() -> list[str]:
     """Return how the command line is started."""
     if find_spec("gonogo.__main__"):

@@ -30,7 +30,7 @@ from gonogo.models.novelty import Novelty, pool
 from gonogo.models.surgery import SURGERIES, costs_of
 from gonogo.runtimes import RUNTIMES
 from gonogo.train.novelty import spread_of
-from tests.helpers import make_facts, noise, write_photos
+from tests.helpers import HEAVY, make_facts, need, noise, write_photos
 
 COLOURS = {"grey": 1, "rgb": 3}
 # Large networks as small ones of their family: the same layers in the same order, fewer and narrower. Their counts at
@@ -56,13 +56,23 @@ QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arc
 # Those that answer as the network does to the last digits; eight bits have a threshold of their own.
 EXACT = [exporter for exporter in EXPORTERS if EXPORTERS.get(exporter).is_exact]
 COARSE = [exporter for exporter in EXPORTERS if exporter not in EXACT]
-# With exporters that begin with the ONNX graph, a few networks of all kinds of layers are quick tests.
+# With exporters that begin with the ONNX graph, a few networks of all kinds of layers are quick tests; with those whose
+# converter takes many seconds, one.
 FEW_EXPORTED = {"taper", "taper-study"}
+
+
+def quick_networks(exporter: str) -> set[str]:
+    """Return the architectures that are exported in the quick tests."""
+    if exporter in HEAVY:
+        return {"taper"}
+    return set(ARCHITECTURES) - LONG_TO_EXPORT if exporter == "onnx" else FEW_EXPORTED
+
+
 EXPORTED = [
     pytest.param(
         exporter,
         arch,
-        marks=[pytest.mark.slow] if arch in LONG_TO_EXPORT or (exporter != "onnx" and arch not in FEW_EXPORTED) else [],
+        marks=[] if arch in quick_networks(exporter) else [pytest.mark.slow],
     )
     for exporter in EXACT
     for arch in ARCHITECTURES
@@ -299,11 +309,13 @@ def test_an_exporter_names_a_runtime_that_exists(exporter: str):
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_runtime_states_its_version(runtime: str):
+    need(runtime)
     assert RUNTIMES.get(runtime).version()[0].isdigit()
 
 
 @pytest.mark.parametrize(("exporter", "arch"), EXPORTED)
 def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str, tmp_path: Path):
+    need(exporter)
     entry = EXPORTERS.get(exporter)
     classes = max(classes_of(arch))
     colour = colour_of(arch)
@@ -330,6 +342,7 @@ def test_every_architecture_exports_with_every_exporter(exporter: str, arch: str
 )
 @pytest.mark.parametrize("exporter", COARSE)
 def test_every_architecture_exports_in_eight_bits(exporter: str, arch: str, tmp_path: Path):
+    need(exporter)
     entry, colour = EXPORTERS.get(exporter), colour_of(arch)
     n = COLOURS[colour]
     bare = network_of(arch, 2)
@@ -369,6 +382,7 @@ FEW_GEOMETRIES = {"cropped and reduced"}
     ],
 )
 def test_an_exported_file_takes_raw_pixels_of_every_geometry(exporter: str, name: str, tmp_path: Path):
+    need(exporter)
     entry, geometry = EXPORTERS.get(exporter), GEOMETRIES[name]
     facts = facts_of(geometry, 3, None)
     torch.manual_seed(0)
@@ -405,6 +419,8 @@ FEW_REDUCTIONS = {(1, 7), (3, 3)}
 
 
 def quick_reductions(exporter: str) -> set[tuple[int, int]]:
+    if exporter in HEAVY:
+        return {(3, 3)}
     return QUICK_REDUCTIONS if exporter == "onnx" else FEW_REDUCTIONS
 
 
@@ -419,6 +435,7 @@ def quick_reductions(exporter: str) -> set[tuple[int, int]]:
 def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
     exporter: str, channels: int, reduce: int, tmp_path: Path
 ):
+    need(exporter)
     entry = EXPORTERS.get(exporter)
     geometry = Geometry(44, 59, channels, (1, 2, 57, 41), reduce, mean=(0.0,), std=(1.0,))
     facts = facts_of(geometry, 2, "a")
@@ -431,6 +448,7 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
 @pytest.mark.parametrize("good", ["a", None])
 @pytest.mark.parametrize("exporter", EXACT)
 def test_a_file_answers_batches_as_it_answers_single_photos(exporter: str, good: str | None, tmp_path: Path):
+    need(exporter)
     entry, geometry = EXPORTERS.get(exporter), Geometry(64, 64)
     facts = facts_of(geometry, 3, good)
     network, many = network_of("taper", 3), np.stack([noise(64, 64, 1, seed) for seed in range(40)])

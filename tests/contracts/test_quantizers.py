@@ -25,7 +25,7 @@ from gonogo.models.architecture import make_spec
 from gonogo.models.deployed import Deployed
 from gonogo.runtimes import RUNTIMES
 from gonogo.types import Answer
-from tests.helpers import make_facts, noise
+from tests.helpers import HEAVY, make_facts, need, noise
 
 ARCHS: dict[str, dict[str, object]] = {
     "taper": {},
@@ -37,6 +37,11 @@ ARCHS: dict[str, dict[str, object]] = {
 }
 SLOW = {"densenet40", "vit-study", "stump", "resnet20"}
 NETWORKS = [pytest.param(arch, marks=pytest.mark.slow) if arch in SLOW else arch for arch in ARCHS]
+CASES = [
+    pytest.param(name, arch, marks=pytest.mark.slow if arch in SLOW or (name in HEAVY and arch != "taper") else ())
+    for name in QUANTIZERS
+    for arch in ARCHS
+]
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ def subject(arch: str) -> Subject:
 
 
 def able(name: str) -> Quantizer:
+    need(name)
     entry = QUANTIZERS.get(name)
     why = entry.why_not()
     if why:
@@ -81,8 +87,7 @@ def test_a_quantizer_names_an_exporter_and_a_file_of_its_own(name: str):
     assert entry.precision in entry.filename
 
 
-@pytest.mark.parametrize("arch", NETWORKS)
-@pytest.mark.parametrize("name", QUANTIZERS)
+@pytest.mark.parametrize(("name", "arch"), CASES)
 def test_a_quantized_file_answers_raw_pixels_nearly_as_the_network(name: str, arch: str, tmp_path: Path):
     entry, one = able(name), subject(arch)
     path, runtime = tmp_path / entry.filename, RUNTIMES.get(EXPORTERS.get(entry.exporter).runtime)
@@ -98,8 +103,7 @@ def test_a_quantized_file_answers_raw_pixels_nearly_as_the_network(name: str, ar
     assert np.abs(batch.pred_probs - found.pred_probs).max() < 1e-5
 
 
-@pytest.mark.parametrize("arch", NETWORKS)
-@pytest.mark.parametrize("name", QUANTIZERS)
+@pytest.mark.parametrize(("name", "arch"), CASES)
 def test_with_all_layers_in_float_the_file_is_the_network(name: str, arch: str, tmp_path: Path):
     entry, one = able(name), subject(arch)
     prepared = entry.prepare(one.source)
@@ -133,7 +137,7 @@ def test_a_file_carries_the_facts_it_was_signed_with_and_answers_as_before(name:
 @pytest.mark.parametrize("arch", NETWORKS)
 def test_only_the_body_is_computed_in_integers(arch: str):
     graph = subject(arch).source.graph
-    body, nodes = Body(graph), {node.name: node for node in graph.graph.node}
+    body, nodes = Body.of_onnx(graph), {node.name: node for node in graph.graph.node}
     assert set(body.in_integers(())) <= body.names
     assert body.layers
     weights = [nodes[name].input[1] for name in body.layers]
@@ -145,7 +149,7 @@ def test_only_the_body_is_computed_in_integers(arch: str):
 
 
 def test_what_joins_nothing_but_floats_is_in_float():
-    body = Body(subject("resnet20").source.graph)
+    body = Body.of_onnx(subject("resnet20").source.graph)
     whole = set(body.in_integers(()))
     joins = {name for name in whole if "add" in name}
     assert joins

@@ -9,7 +9,7 @@ import pytest
 
 from gonogo.data.scan import cache_folder
 from gonogo.serve.phone.runtime import VERSION
-from tests.conftest import _skip
+from tests.helpers import skip
 
 # Read before any test has a cache of its own.
 USERS_CACHE = cache_folder()
@@ -19,7 +19,7 @@ def link_runtime(cache: Path) -> None:
     """Put the fetched package into a cache; skipped where nobody fetched it, but never in continuous integration."""
     package = USERS_CACHE / "web" / f"onnxruntime-web-{VERSION}.tgz"
     if not package.is_file():
-        _skip(f"no {package}; run scripts/install-web.sh")
+        skip(f"no {package}; run scripts/install-web.sh")
     own = cache / "web" / package.name
     own.parent.mkdir(parents=True, exist_ok=True)
     if not own.exists():

@@ -37,7 +37,7 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="Gauge folder to write.")] = Path("gauge"),
     formats: Annotated[
         list[str] | None,
-        typer.Option("--format", help="onnx-int8 (default), openvino-int8, openvino-bf16 or all; may be repeated."),
+        typer.Option("--format", help="onnx-int8 (default), openvino-int8, openvino-bf16, litert-int8, or all."),
     ] = None,
     max_drop: Annotated[
         float, typer.Option(help="Points by which any class may be answered rightly less often on validation.")

@@ -1,4 +1,4 @@
-"""A gauge: a folder with ``gauge.json``, one model file per runtime and ``golden.npz``; or its ONNX file alone."""
+"""A gauge: a folder with ``gauge.json``, one model file per runtime and ``golden.npz``; or a model file alone."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from gonogo.types import UInt8Array, Verdict
 
 MANIFEST_NAME = "gauge.json"
 GOLDEN_NAME = "golden.npz"
+# Files that say of themselves all that a gauge does, so that one alone is enough; by suffix, what opens them.
+ALONE = {".onnx": "onnxruntime", ".tflite": "litert"}
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ class Gauge:
     """What is deployed.
 
     Attributes:
-        path: its folder, or its ONNX file.
+        path: its folder, or its ONNX or TFLite file.
         facts: classes, threshold, geometry, and where it comes from; those of its first file.
         files: its model files; the first is the one that answers unless another is named.
-        golden_sha256: of ``golden.npz``; empty where the ONNX file came alone.
+        golden_sha256: of ``golden.npz``; empty where the file came alone.
         seen_sha256: of ``seen.npy``; empty where nothing says which photos made it.
     """
 
@@ -90,14 +92,14 @@ class Gauge:
         """Open a gauge and check that none of its files was cut or altered.
 
         Args:
-            path: the folder that ``gonogo export`` wrote, or an ONNX file out of one.
+            path: the folder that ``gonogo export`` wrote, or an ONNX or TFLite file out of one.
 
         Raises:
             GaugeError: it is missing, incomplete or altered; the message names the file.
         """
         path = Path(path)
-        if path.is_file() and path.suffix == ".onnx":
-            return cls._from_onnx(path)
+        if path.is_file() and path.suffix in ALONE:
+            return cls._from_file(path, ALONE[path.suffix])
         values = _read_manifest(path)
         facts = Facts.from_json(values, str(path / MANIFEST_NAME))
         try:
@@ -112,14 +114,14 @@ class Gauge:
         return cls(path, facts, files, golden, seen)
 
     @classmethod
-    def _from_onnx(cls, path: Path) -> Gauge:
-        session = RUNTIMES.get("onnxruntime").open(path, 1)
+    def _from_file(cls, path: Path, runtime: str) -> Gauge:
+        session = RUNTIMES.get(runtime).open(path, 1)
         try:
             values = json.loads(session.metadata[METADATA_KEY])
         except (KeyError, ValueError) as error:
             raise GaugeError(f"{path} carries no gonogo metadata; give a gauge that 'gonogo export' wrote") from error
         facts = Facts.from_json(values, str(path))
-        file = GaugeFile.of(path, "onnxruntime", str(facts.about.get("precision", "fp32")), float("nan"))
+        file = GaugeFile.of(path, runtime, str(facts.about.get("precision", "fp32")), float("nan"))
         return cls(path, facts, (file,))
 
     def file_path(self, file: GaugeFile) -> Path:
@@ -253,7 +255,7 @@ def check_golden(gauge: Gauge) -> Path:
     """Return where the golden images lie.
 
     Raises:
-        GaugeError: the ONNX file came without them.
+        GaugeError: the model file came without them.
     """
     if gauge.path.is_file():
         raise GaugeError(f"{gauge.path} came without its golden images; give the gauge's whole folder")

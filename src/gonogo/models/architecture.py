@@ -171,7 +171,7 @@ class PoolingHead(Head):
         weight, bias = self.classifier.weight, self.classifier.bias
         if self.pool != "avgmax":
             return functional.conv2d(features, weight[:, :, None, None], bias)
-        of_average, of_place = weight.chunk(2, 1)
+        of_average, of_place = weight[:, : self.channels], weight[:, self.channels :]
         average = features.mean((2, 3)) @ of_average.T + bias
         return functional.conv2d(features, of_place[:, :, None, None]) + average[:, :, None, None]
 

@@ -129,7 +129,10 @@ class Deployed(nn.Module):
 
     def answer(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """Answer (N, network_channels, h, w) float32, the normalised input of the network; returns as `forward`."""
-        watched, features = self.network.watch(inputs)
+        return self.conclude(*self.network.watch(inputs))
+
+    def conclude(self, watched: Tensor, features: Tensor) -> tuple[Tensor, ...]:
+        """Answer from what `Network.watch` returns, which is all that the body has to do; returns as `forward`."""
         pred_probs = torch.softmax(self.network.head(features), 1)
         heatmap = self._heatmap(pred_probs, self.network.head.maps(features))
         return (pred_probs, heatmap) if self.novelty is None else (pred_probs, heatmap, self.novelty(watched))

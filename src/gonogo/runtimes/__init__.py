@@ -45,6 +45,7 @@ RUNTIMES: Registry[Runtime] = Registry(
     {
         "onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME",
         "openvino": "gonogo.runtimes.openvino:RUNTIME",
+        "litert": "gonogo.runtimes.litert:RUNTIME",
         "native": "gonogo.runtimes.native:RUNTIME",
     },
 )

@@ -82,6 +82,7 @@ QUANTIZERS: Registry[Quantizer] = Registry(
     {
         "onnx-int8": "gonogo.compress.quantize.onnx_int8:QUANTIZER",
         "openvino-int8": "gonogo.compress.quantize.openvino_int8:QUANTIZER",
+        "litert-int8": "gonogo.compress.quantize.litert_int8:QUANTIZER",
         "openvino-bf16": "gonogo.compress.quantize.openvino_bf16:QUANTIZER",
     },
 )

@@ -43,7 +43,7 @@ class QuantizableOnnx:
     """The network as an ONNX graph; ranges are measured once, when the first file is written."""
 
     def __init__(self, source: Source) -> None:
-        self._body = Body(source.graph)
+        self._body = Body.of_onnx(source.graph)
         self.layers = self._body.layers
         self._model = onnx.ModelProto()
         self._model.CopyFrom(source.graph)

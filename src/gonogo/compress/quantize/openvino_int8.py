@@ -47,7 +47,7 @@ class QuantizableOpenvino:
 
     def __init__(self, source: Source) -> None:
         self._nncf = load_nncf()
-        self._body = Body(source.graph)
+        self._body = Body.of_onnx(source.graph)
         self.layers = self._body.layers
         self._graph = onnx.ModelProto()
         self._graph.CopyFrom(source.graph)

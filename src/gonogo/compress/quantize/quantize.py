@@ -16,7 +16,7 @@ from gonogo.compress.quantize.gauge import Candidate, write_quantized
 from gonogo.compress.quantize.layers import Mixed, choose_floats
 from gonogo.compress.quantize.validation import Judged, Validation
 from gonogo.data.reading import AS_TRAINED, Reading
-from gonogo.errors import UsageError
+from gonogo.errors import MissingExtraError, UsageError
 from gonogo.evaluate.drop import drops
 from gonogo.evaluate.metrics import why_refused
 from gonogo.export import EXPORTERS, Exporter
@@ -128,13 +128,23 @@ def quantize(request: QuantizeRequest, progress: Progress | None = None) -> Quan
 
     Raises:
         UsageError: an unknown format, or `out` is in the way.
-        MissingExtraError: a runtime or its quantizer is not installed.
+        MissingExtraError: a runtime or its quantizer that was asked for by name is not installed.
         DataError: photos are gone, or those to calibrate on do not fit or are not to be seen.
         ExportError: a file in full precision does not answer as the network did.
     """
     check_new_folder(request.out, force=request.force, marker=MANIFEST_NAME)
     with tempfile.TemporaryDirectory(prefix="gonogo-") as folder:
         return _Work(request, Path(folder), progress).run()
+
+
+def _why_not(name: str, formats: Sequence[str]) -> str | None:
+    """Say why this machine cannot run a quantizer's files; under "all", also that it is not installed."""
+    try:
+        return QUANTIZERS.get(name).why_not()
+    except MissingExtraError as error:
+        if name in formats:
+            raise
+        return str(error)
 
 
 def _calibration(request: QuantizeRequest, progress: Progress | None) -> Calibration:
@@ -156,7 +166,7 @@ class _Work:
     def __init__(self, request: QuantizeRequest, folder: Path, progress: Progress | None) -> None:
         self.request, self.folder, self.progress = request, folder, progress
         names = request.names
-        self.refusals = {name: why for name in names if (why := QUANTIZERS.get(name).why_not())}
+        self.refusals = {name: why for name in names if (why := _why_not(name, request.formats))}
         self.names = [name for name in names if name not in self.refusals]
         self.network = request.run.deployed()
         facts = gauge_facts(request.run)

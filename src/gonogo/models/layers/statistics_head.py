@@ -52,8 +52,11 @@ class StatisticsHead(Head):
         A place stands in for the photo's average and its maximum, as in the class activation map of Zhou et al. 2016;
         the photo keeps its own deviation, which no single place has.
         """
+        channels = features.shape[1]
         total = self.classifier.bias.view(1, -1, 1, 1)
-        for name, weight in zip(self.statistics, self.classifier.weight.chunk(len(self.statistics), 1), strict=True):
+        for place, name in enumerate(self.statistics):
+            # A slice, because LiteRT's converter cannot read a chunk that is all there is.
+            weight = self.classifier.weight[:, place * channels : (place + 1) * channels]
             if name == "std":
                 part = (self._statistic(name, features) @ weight.T)[:, :, None, None]
             else:
