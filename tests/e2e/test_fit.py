@@ -109,6 +109,7 @@ def test_a_finished_fit_is_gone_on_with_in_no_time_and_says_the_same(plates_fit,
         (("--confidence", "99%"), "--confidence says nothing without --max-escape"),
         (("--good", "none", "--max-escape", "1%"), "has no good class and so no escapes"),
         (("--storage", "nowhere://x"), "--storage"),
+        (("--weights", "gone.pth"), "no file gone.pth"),
     ],
 )
 def test_contradictions_are_refused_before_any_work(plates: Path, tmp_path: Path, words, said):

@@ -27,7 +27,7 @@ from gonogo.search.clock import Clock
 from gonogo.search.material import Material, parts_of_classes
 from gonogo.search.pareto import take
 from gonogo.search.search import Search, check_storage
-from gonogo.search.space import Space, reductions_for
+from gonogo.search.space import STUMP, Space, reductions_for
 from gonogo.search.tried import Tried
 from gonogo.splitting import Progress
 from gonogo.train.listing import list_photos
@@ -35,6 +35,7 @@ from gonogo.train.loop import Step
 from gonogo.train.prepare import DataOptions
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
+from gonogo.train.transfer import read_pretrained
 
 FOLDS = 4
 # Share of the time, and seconds, that are kept for export, proof, timing and the page.
@@ -122,6 +123,8 @@ def fit(
             "NAME, or leave --max-escape and --max-overkill out"
         )
     check_storage(request.storage)
+    if request.weights is not None:
+        read_pretrained(STUMP, request.weights, {})  # a file that is not there is said before any work
     request.open_folder()
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
     say("1 of 5  looking at the photos")
