@@ -139,6 +139,7 @@ def test_kinds_are_sorted_with_nothing_given(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_killed_five_times_and_resumed_the_result_is_that_of_a_fit_in_peace(plates: Path, tmp_path: Path, plates_fit):
     _, peace = plates_fit
     out = tmp_path / "fit"
@@ -158,17 +159,25 @@ def test_killed_five_times_and_resumed_the_result_is_that_of_a_fit_in_peace(plat
     assert not [name for name in tree(out) if name.endswith(".tmp")]
 
 
+def _interruptible() -> None:
+    """Take Ctrl-C, also where whoever started the tests does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_interrupted_it_leaves_a_valid_gauge(plates: Path, tmp_path: Path):
     out = tmp_path / "fit"
     words = [*command(), "fit", str(plates), "--out", str(out), "--minutes", "5", "--reduce", "2", "--json"]
-    patient = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
+    patient = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
+    )
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and not list((out / "answers").glob("*.npy")):
         time.sleep(0.2)
     time.sleep(1)
     os.kill(patient.pid, signal.SIGINT)
-    stdout, stderr = patient.communicate(timeout=200)
+    stdout, stderr = patient.communicate(timeout=500)
     assert patient.returncode == 0, stderr
     found = json.loads(stdout)
     assert found["interrupted"] is True
