@@ -20,7 +20,7 @@ from gonogo.export.litert_graph import KEPT, tidied
 from gonogo.gauge.facts import METADATA_KEY, Facts
 from gonogo.models.architecture import Network
 from gonogo.models.deployed import Deployed
-from gonogo.runtimes.litert import quiet
+from gonogo.runtimes.quiet import quiet
 from gonogo.types import UInt8Array
 
 EXTRA = "litert-export"
@@ -84,10 +84,11 @@ def to_tflite(network: Deployed, facts: Facts, calibration: UInt8Array) -> bytes
     try:
         with hushed(), torch.no_grad():
             model = litert_torch.convert(Named(network).eval(), sample_kwargs={"pixels": pixels})
-            return tidied(model.model_content(), BODY_SCOPE)
+            content = model.model_content()
     except (RuntimeError, ValueError, NotImplementedError, torch._dynamo.exc.TorchDynamoException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ExportError(f"this network cannot be written for LiteRT ({reason}); --debug shows where") from error
+    return tidied(content, BODY_SCOPE)
 
 
 def load_converter() -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+# The graph that is run; further ones say what the converter's composite operators, an average pooling, stand for.
+MAIN = 0
 # Metadata that the converter leaves: the oldest run-time that knows all operators.
 KEPT = ("min_runtime_version",)
 # How names begin that stand for what the network's body computes.
@@ -22,7 +24,7 @@ def tidied(content: bytes, body_scope: str) -> bytes:
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (graph,) = model.subgraphs
+    graph = model.subgraphs[MAIN]
     model.metadata = [entry for entry in model.metadata or [] if entry.name.decode() in KEPT]
     _cancel_transposes(model, graph)
     _drop_unused(model, graph)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,13 +12,13 @@ import numpy as np
 
 from gonogo.errors import DataError, GaugeError, MissingExtraError
 from gonogo.runtimes import Runtime
+from gonogo.runtimes.quiet import quiet
 from gonogo.types import Answer, UInt8Array
 
 EXTRA = "litert"
 METADATA_KEY = "gonogo"
 PACKAGE = "ai-edge-litert"
 IDENTIFIER = b"TFL3"
-STDERR = 2
 
 
 def load_interpreter() -> Any:
@@ -35,20 +32,6 @@ def load_interpreter() -> Any:
     except ImportError as error:
         raise MissingExtraError(PACKAGE, EXTRA) from error
     return interpreter
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what LiteRT's own code writes to stderr (which delegate it made) from the user; Python cannot ask it to."""
-    kept = os.dup(STDERR)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, STDERR)
-        yield
-    finally:
-        os.dup2(kept, STDERR)
-        os.close(nowhere)
-        os.close(kept)
 
 
 def read_metadata(content: bytes) -> dict[str, str]:

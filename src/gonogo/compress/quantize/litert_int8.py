@@ -16,7 +16,7 @@ from gonogo.compress.quantize import Quantizer, Source
 from gonogo.compress.quantize.graph import Body, Node
 from gonogo.errors import MissingExtraError
 from gonogo.export.litert import EXTRA, hushed, sign_file, to_tflite
-from gonogo.export.litert_graph import BODY
+from gonogo.export.litert_graph import BODY, MAIN
 
 # As `gonogo.compress.quantize.graph` has them for ONNX; a ReLU is part of the layer before it here.
 LAYERS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL"}
@@ -103,7 +103,7 @@ def _body_nodes(content: bytes) -> list[Node]:
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (graph,) = model.subgraphs
+    graph = model.subgraphs[MAIN]
     names = [tensor.name.decode() for tensor in graph.tensors]
     stored = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
     nodes = []
