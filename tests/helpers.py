@@ -63,6 +63,20 @@ def command() -> list[str]:
     return [str(Path(sys.executable).parent / "gonogo")]
 
 
+_INTERRUPTIBLE = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def interruptible(words: list[str]) -> list[str]:
+    """Return a command that takes Ctrl-C, also where whoever started the tests does not.
+
+    Shells start what runs in the background with interrupts ignored, and children inherit that. A `preexec_fn` would
+    mend it too, but forks this process, against which threads of other libraries warn.
+    """
+    return [sys.executable, "-c", _INTERRUPTIBLE, *words]
+
+
 def gonogo(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a user does, in a process of its own."""
     return subprocess.run(

@@ -18,7 +18,7 @@ from gonogo.cli.options import key_values
 from gonogo.errors import UsageError
 from gonogo.gauge.gauge import Gauge, write_manifest
 from gonogo.gauge.golden import Golden
-from tests.helpers import command, gonogo, gonogo_json, in_process, one_error_line, write_alike
+from tests.helpers import command, gonogo, gonogo_json, in_process, interruptible, one_error_line, write_alike
 
 COMMANDS = ("demo", "synth", "split", "train", "eval", "quantize", "export", "verify", "predict", "bench", "models")
 
@@ -70,14 +70,7 @@ def test_a_reader_that_leaves_early_is_no_crash(gauge_folder: Path, plates: Path
 
 def test_an_interrupt_is_one_line_and_130(tmp_path: Path):
     words = [*command(), "synth", str(tmp_path / "out"), "--parts", "2000", "--size", "300", "--json"]
-    # Shells start what runs in the background with interrupts ignored, and children inherit that.
-    process = subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = subprocess.Popen(interruptible(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not any(tmp_path.glob(".out*/photos/*/*.jpg")):
         assert process.poll() is None
     os.kill(process.pid, signal.SIGINT)

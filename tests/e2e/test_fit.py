@@ -16,7 +16,7 @@ import pytest
 
 from gonogo.gauge.gauge import Gauge
 from gonogo.gauge.golden import verify
-from tests.helpers import command, gonogo, in_process, one_error_line, tree, write_kinds, write_plates
+from tests.helpers import command, gonogo, in_process, interruptible, one_error_line, tree, write_kinds, write_plates
 from tests.helpers_pages import POOR_CONTRAST, visit
 
 if TYPE_CHECKING:
@@ -159,19 +159,12 @@ def test_killed_five_times_and_resumed_the_result_is_that_of_a_fit_in_peace(plat
     assert not [name for name in tree(out) if name.endswith(".tmp")]
 
 
-def _interruptible() -> None:
-    """Take Ctrl-C, also where whoever started the tests does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_interrupted_it_leaves_a_valid_gauge(plates: Path, tmp_path: Path):
     out = tmp_path / "fit"
     words = [*command(), "fit", str(plates), "--out", str(out), "--minutes", "5", "--reduce", "2", "--json"]
-    patient = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
-    )
+    patient = subprocess.Popen(interruptible(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline and not list((out / "answers").glob("*.npy")):
         time.sleep(0.2)
