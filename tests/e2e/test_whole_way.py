@@ -150,13 +150,17 @@ def test_predict(work: Path, exported: dict[str, Any]):
 
 
 def test_bench(work: Path, exported: dict[str, Any]):
-    document = gonogo_json("bench", "gauge", "--repeats", 20, cwd=work)
-    assert set(document) == {"device", "rows", "leaky"}
-    assert [row["from"] for row in document["rows"]] == ["pixels", "jpeg"]
+    document = gonogo_json("bench", "gauge", "--repeats", 20, "--out", "bench.html", cwd=work)
+    assert set(document) == {"device", "rows", "leaky", "page"}
+    rows = [(row["batch"], row["from"]) for row in document["rows"]]
+    assert rows == [(1, "pixels"), (1, "jpeg"), (32, "pixels"), (32, "jpeg")]
     for row in document["rows"]:
         assert set(row) >= BENCH
-        assert (row["threads"], row["batch"], row["model"], row["params"]) == (1, 1, "taper", 6014)
+        assert (row["threads"], row["model"], row["params"]) == (1, "taper", 6014)
         assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+    page = (work / "bench.html").read_text(encoding="utf-8")
+    assert page.count('<circle class="mark') == 4 + 2  # a mark for each row, and two in the legend
+    assert f"{document['rows'][0]['p50_ms']:.3f}" in page
 
 
 def test_models():

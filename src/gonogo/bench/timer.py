@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from gonogo.bench.memory import peak_memory_bytes
+from gonogo.bench.roofline import Roofline, measure_roofline
 from gonogo.data.images import as_image, decode_photo
-from gonogo.gauge.gauge import Gauge, check_golden
+from gonogo.gauge.gauge import Gauge, GaugeFile, check_golden
 from gonogo.gauge.golden import Golden
 from gonogo.runtimes import RUNTIMES
 
@@ -30,16 +31,6 @@ def device_name() -> str:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def peak_memory_bytes() -> int | None:
-    """Return the most memory this process has held; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def percentiles(calls: dict[str, Callable[[int], object]], repeats: int) -> dict[str, np.ndarray]:
@@ -73,8 +64,24 @@ def bench(gauge: Gauge, *, threads: int = 1, batch: int = 1, repeats: int = 500)
 
     Returns:
         A row for each file and each of "pixels" (camera pixels in memory) and "jpeg" (decoding included); times are
-        of one call of `batch` photos.
+        of one call of `batch` photos. `peak_memory_bytes` is that of `bench.memory`; `roofline_share` how much of the
+        time the machine would need at its best for the network's multiply-adds in float32, which fewer bits can beat;
+        null with "jpeg", whose decoding no multiply-adds count.
     """
+    times = _times(gauge, threads, batch, repeats)
+    roofline = measure_roofline(threads)
+    rows = []
+    for file in gauge.files:
+        peak = peak_memory_bytes(gauge, file.path, threads=threads, batch=batch)
+        for start in ("pixels", "jpeg"):
+            row = _row(gauge, file, start, times[f"{file.path}\t{start}"], threads, batch)
+            least = _least_ms(roofline, gauge, batch) / row["p50_ms"] if start == "pixels" else None
+            rows.append(row | {"peak_memory_bytes": peak, "roofline_share": least})
+    return rows
+
+
+def _times(gauge: Gauge, threads: int, batch: int, repeats: int) -> dict[str, np.ndarray]:
+    """Return the times of each file and start."""
     golden = Golden.load(check_golden(gauge))
     geometry = gauge.facts.geometry
     jpegs = [_jpeg(photo) for photo in golden.pixels]
@@ -99,12 +106,13 @@ def bench(gauge: Gauge, *, threads: int = 1, batch: int = 1, repeats: int = 500)
             return session(np.stack(photos))
 
         calls |= {f"{file.path}\tpixels": from_pixels, f"{file.path}\tjpeg": from_jpeg}
-    times = percentiles(calls, repeats)
-    return [
-        _row(gauge, name, times[f"{file.path}\t{name}"], threads, batch, file)
-        for file in gauge.files
-        for name in ("pixels", "jpeg")
-    ]
+    return percentiles(calls, repeats)
+
+
+def _least_ms(roofline: Roofline, gauge: Gauge, batch: int) -> float:
+    about = gauge.facts.about
+    pixels = Golden.load(check_golden(gauge)).pixels[0].nbytes
+    return roofline.least_ms(macs=about["macs"], params=about["params"], pixels=pixels, batch=batch)
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:
@@ -113,7 +121,7 @@ def _jpeg(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _row(gauge: Gauge, start: str, times: np.ndarray, threads: int, batch: int, file: Any) -> dict[str, Any]:
+def _row(gauge: Gauge, file: GaugeFile, start: str, times: np.ndarray, threads: int, batch: int) -> dict[str, Any]:
     p50, p95, p99 = (float(value) for value in np.percentile(times, [50, 95, 99]))
     about = gauge.facts.about
     return {
@@ -131,8 +139,6 @@ def _row(gauge: Gauge, start: str, times: np.ndarray, threads: int, batch: int, 
         "params": about["params"],
         "macs": about["macs"],
         "size_bytes": file.size_bytes,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "roofline_share": None,
         "repeats": len(times),
         "seed": about["seed"],
         "gonogo": about["gonogo"],
