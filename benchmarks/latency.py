@@ -1,7 +1,7 @@
 """The studies' networks and gonogo's own under every runtime: milliseconds, and ratios to ONNX Runtime in float32.
 
 Raw pixels in, probabilities and heat map out, one photo a call, one thread, all files of a network in turns. Latency
-does not hang on the weights, so they are random. Runtimes that are not installed and networks that one refuses are
+does not hang on the weights, so they are drawn. Runtimes that are not installed and networks that one refuses are
 left out and named. C is written for networks of up to a million parameters: beyond, its source is too long for a
 compiler.
 
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from common import heading, scratch
 from gonogo.bench.roofline import measure_roofline
@@ -98,6 +99,9 @@ def compare(name: str, subject: Subject, flops: float) -> None:
     torch.manual_seed(0)
     geometry = subject.geometry
     network = make_spec(subject.arch, 2, geometry.network_channels, subject.options).build().eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):  # timm begins with 0 in some, whose branches a converter then leaves out
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
     macs = count_macs(network, geometry.network_channels, geometry.input_size)
     height, width = geometry.input_size
     params = sum(count_parameters(network)) + count_frozen(network)
