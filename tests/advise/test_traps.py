@@ -41,7 +41,11 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Look:
 
 @pytest.mark.parametrize(
     ("draw", "refused"),
-    [(leaning, {"hflip", "vflip", "rotate"}), (darker, {"brightness"}), (pinhole, {"blur", "noise"})],
+    [
+        (leaning, {"hflip", "vflip", "rotate"}),
+        pytest.param(darker, {"brightness"}, marks=pytest.mark.slow),
+        pytest.param(pinhole, {"blur", "noise"}, marks=pytest.mark.slow),
+    ],
 )
 def test_what_takes_the_label_away_is_refused_and_nothing_else(looked: Look, draw: Draw, refused: set[str]):
     _, advice = looked(draw)
@@ -78,6 +82,7 @@ def test_three_pixels_do_not_survive_a_strong_reduction(looked: Look):
     assert largest_kept(reductions(other, factors, seed=0), factors) == 4
 
 
+@pytest.mark.slow
 def test_castings_that_lie_at_any_angle_may_be_turned_freely(tmp_path: Path):
     write_castings(tmp_path / "photos", parts=24, views=1, copies=2, difficulty=0.0, size=200, seed=1)
     _, advice = look(tmp_path / "photos", DataOptions(), photos=60)

@@ -51,7 +51,10 @@ SHEETS = {arch for arch in ARCHITECTURES if arch.startswith("sheet-")}
 RESNETS = {arch for arch in ARCHITECTURES if arch.startswith("resnet")}
 SIBLINGS = SHEETS - {"sheet-590k-dw"} | RESNETS - {"resnet20", "resnet20-v2"}
 # Whose many layers or branches take the exporter long; a backbone of timm is exported in tests/train/test_timm.py.
-LONG_TO_EXPORT = {*SIBLINGS, "nasnet-mobile", "vit-study", "densenet40", "vgg16-bn", "resnet20-v2", "timm"}
+LONG_TO_EXPORT = {
+    *(*SIBLINGS, *SHEETS, *RESNETS, "nasnet-mobile", "vit-study", "densenet40", "vgg16-bn", "timm"),
+    *("taper-wide", "taper-fine"),
+}
 QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES]
 # Those that answer as the network does to the last digits; eight bits have a threshold of their own.
 EXACT = [exporter for exporter in EXPORTERS if EXPORTERS.get(exporter).is_exact]
@@ -380,12 +383,17 @@ GEOMETRIES = {
 
 
 FEW_GEOMETRIES = {"cropped and reduced"}
+QUICK_GEOMETRIES = {*FEW_GEOMETRIES, "reduced and resized", "any size that holds the crop"}
 
 
 @pytest.mark.parametrize(
     ("exporter", "name"),
     [
-        pytest.param(exporter, name, marks=() if exporter == "onnx" or name in FEW_GEOMETRIES else pytest.mark.slow)
+        pytest.param(
+            exporter,
+            name,
+            marks=() if name in (QUICK_GEOMETRIES if exporter == "onnx" else FEW_GEOMETRIES) else pytest.mark.slow,
+        )
         for exporter in EXACT
         for name in GEOMETRIES
     ],
@@ -423,20 +431,18 @@ class Transparent(torch.nn.Module):
     head = Head()
 
 
-QUICK_REDUCTIONS = {(1, 1), (1, 4), (1, 7), (3, 1), (3, 3), (3, 6)}
-FEW_REDUCTIONS = {(1, 7), (3, 3)}
-
-
-def quick_reductions(exporter: str) -> set[tuple[int, int]]:
-    if exporter in HEAVY:
-        return {(3, 3)}
-    return QUICK_REDUCTIONS if exporter == "onnx" else FEW_REDUCTIONS
+# A reduction that is a convolution, and with ONNX one that is not.
+QUICK_REDUCTIONS = {(3, 3)}
 
 
 @pytest.mark.parametrize(
     ("exporter", "channels", "reduce"),
     [
-        pytest.param(exporter, *case, marks=() if case in quick_reductions(exporter) else pytest.mark.slow)
+        pytest.param(
+            exporter,
+            *case,
+            marks=() if case in QUICK_REDUCTIONS or (exporter, *case) == ("onnx", 1, 7) else pytest.mark.slow,
+        )
         for exporter in EXACT
         for case in product((1, 3), range(1, 8))
     ],
@@ -454,8 +460,14 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
     assert np.array_equal(heat, geometry.apply(pixels)[..., 0].astype(np.float32))
 
 
-@pytest.mark.parametrize("good", ["a", None])
-@pytest.mark.parametrize("exporter", EXACT)
+@pytest.mark.parametrize(
+    ("exporter", "good"),
+    [
+        pytest.param(exporter, good, marks=pytest.mark.slow if good is None and exporter != "onnx" else ())
+        for exporter in EXACT
+        for good in ("a", None)
+    ],
+)
 def test_a_file_answers_batches_as_it_answers_single_photos(exporter: str, good: str | None, tmp_path: Path):
     need(exporter)
     entry, geometry = EXPORTERS.get(exporter), Geometry(64, 64)

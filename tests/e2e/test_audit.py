@@ -170,6 +170,7 @@ def test_commutators_whose_names_tell_the_part(real_data: Path):
     assert (findings(found, "parts")[0]["count"], grouped["parts"]) == (10, 9)
 
 
+@pytest.mark.slow
 def test_published_castings_leak_and_a_few_labels_are_doubtful(real_data: Path):
     found = gonogo_json("audit", real_data / "casting", run=in_process)
     assert found["classes"] == {"def_front": 2503, "ok_front": 1932}

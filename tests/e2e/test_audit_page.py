@@ -258,6 +258,7 @@ def test_what_cannot_be_written_is_found_out_before_the_work(option: str, tmp_pa
     shutil.rmtree(photos)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["neu-voc", "kolektor-yolo"])
 def test_the_page_of_real_photos_stays_small(real_data: Path, browser: Browser, tmp_path: Path, name: str):
     out = tmp_path / f"{name}.html"

@@ -119,7 +119,12 @@ def test_sanitizers_find_nothing_in_a_quick_look(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("arch", "options", "reduce"), [("taper", {}, 3), ("taper-study", {}, 5), ("stump", {"cut": 2}, 4)]
+    ("arch", "options", "reduce"),
+    [
+        ("taper", {}, 3),
+        pytest.param("taper-study", {}, 5, marks=pytest.mark.slow),
+        pytest.param("stump", {"cut": 2}, 4, marks=pytest.mark.slow),
+    ],
 )
 def test_real_photos_are_answered_as_pytorch_answers_them(
     arch: str, options: dict[str, object], reduce: int, real_data: Path, tmp_path: Path

@@ -39,7 +39,7 @@ def sides(manifest: Manifest, key: str) -> dict[str, set[str]]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(manifests(), st.integers(0, 2**31))
 def test_splits_share_no_part_and_no_bytes_and_hold_every_class(manifest: Manifest, seed: int):
     found = split_manifest(manifest, seed=seed).manifest
@@ -51,13 +51,13 @@ def test_splits_share_no_part_and_no_bytes_and_hold_every_class(manifest: Manife
         assert shared_content(found, split) == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(manifests(), st.integers(0, 2**31))
 def test_the_seed_alone_decides(manifest: Manifest, seed: int):
     assert split_manifest(manifest, seed=seed) == split_manifest(manifest, seed=seed)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(manifests(), st.integers(0, 2**31), st.randoms(use_true_random=False))
 def test_the_order_of_the_samples_plays_no_part(manifest: Manifest, seed: int, random: Random):
     shuffled = list(manifest.samples)
@@ -122,7 +122,7 @@ def test_another_seed_is_another_split():
     assert len({split_manifest(manifest, seed=seed).manifest.fingerprint for seed in range(8)}) == 8
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("pqrst"), st.integers(0, 12)), min_size=1, max_size=40)
 )
@@ -138,7 +138,7 @@ def test_a_split_is_whole_or_refused_however_small_the_set(rows: list[tuple[str,
         assert min(found.select(split).counts().values()) > 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["", *"pqrstu"]), st.integers(0, 15)), min_size=1, max_size=30))
 def test_linked_groups_are_the_connected_ones(rows: list[tuple[str, int]]):
     manifest = make_manifest([("ok", "", group, f"b{digest}") for group, digest in rows])

@@ -121,8 +121,14 @@ main()
     ("package", "extra", "arguments"),
     [
         ("ai_edge_litert", "litert", ("verify", "GAUGE")),
-        ("litert_torch", "litert-export", ("export", "RUN", "--format", "litert", "--out", "OUT")),
-        ("ai_edge_quantizer", "litert-export", ("quantize", "RUN", "--format", "litert-int8", "--out", "OUT")),
+        pytest.param(
+            *("litert_torch", "litert-export", ("export", "RUN", "--format", "litert", "--out", "OUT")),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("ai_edge_quantizer", "litert-export", ("quantize", "RUN", "--format", "litert-int8", "--out", "OUT")),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_what_is_not_installed_is_one_line_with_its_command(

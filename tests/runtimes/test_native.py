@@ -106,6 +106,7 @@ def test_the_version_is_that_of_the_compiler():
     assert RUNTIMES.get("native").version().count(".") >= 1
 
 
+@pytest.mark.slow
 def test_the_command_line_exports_and_asks_a_c_file(run_folder: Path, plates: Path, tmp_path: Path):
     made = gonogo("export", run_folder, "-o", "gauge", "--format", "c", cwd=tmp_path)
     assert made.returncode == 0, made.stderr

@@ -98,8 +98,10 @@ main()
     ("package", "arguments"),
     [
         ("openvino", ("verify", "GAUGE")),
-        ("openvino", ("export", "RUN", "--format", "openvino", "--out", "OUT")),
-        ("openvino", ("quantize", "RUN", "--format", "openvino-int8", "--out", "OUT")),
+        pytest.param("openvino", ("export", "RUN", "--format", "openvino", "--out", "OUT"), marks=pytest.mark.slow),
+        pytest.param(
+            "openvino", ("quantize", "RUN", "--format", "openvino-int8", "--out", "OUT"), marks=pytest.mark.slow
+        ),
         ("nncf", ("quantize", "RUN", "--format", "openvino-int8", "--out", "OUT")),
     ],
 )

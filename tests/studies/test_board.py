@@ -105,6 +105,7 @@ def test_one_division_leaks_and_the_other_does_not(castings_twice: Path):
     assert np.array_equal(splits.folds[PUBLISHED] == TESTED, splits.tested)
 
 
+@pytest.mark.slow
 def test_published_stands_beside_leak_free(studied: tuple[Path, dict[str, Any], list[str]]):
     out, found, ended = studied
     assert [name.split(" ", 1)[0] for name in ended] == [f"{k}/8" for k in range(1, 9)]
@@ -135,6 +136,7 @@ def test_published_stands_beside_leak_free(studied: tuple[Path, dict[str, Any], 
     assert json.loads((out / "study.json").read_text())["rows"] == json.loads(json.dumps(found["rows"]))
 
 
+@pytest.mark.slow
 def test_latency_stands_by_batch_and_by_test_size(studied: tuple[Path, dict[str, Any], list[str]]):
     _, found, _ = studied
     latency = of(found, "taper, 6k", "leak-free")["ours"]["latency"]
@@ -181,6 +183,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_written(castings_twi
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_the_page_shows_published_against_leak_free_first(
     browser: Browser, studied: tuple[Path, dict[str, Any], list[str]], width: int, scheme: str

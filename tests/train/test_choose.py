@@ -177,6 +177,7 @@ def test_of_many_photos_every_part_and_class_gives_as_many(synthetic: Path, weig
     assert len(one_each) == len(set(one_each.groups)) == len(set(prepared.manifest.select("train").groups))
 
 
+@pytest.mark.slow
 def test_a_promise_leaves_the_validation_parts_out_of_the_choice(synthetic: Path, weights: Path, tmp_path: Path):
     options, small = {"cut": "auto", "statistics": "avg"}, DataOptions(size=(64,))
     free, bound = (

@@ -248,6 +248,7 @@ def test_too_few_parts_for_the_folds_are_counted(tmp_path: Path):
         compare(CompareRequest(data, ways("none", "focal"), options=DataOptions(find_copies=False)))
 
 
+@pytest.mark.slow
 def test_processes_answer_as_one_does(compared: Compared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("gonogo.train.jobs.WORTH_S", 0.0)
     plan = compared.plan
@@ -285,6 +286,7 @@ def test_pixels_of_a_file_travel_by_its_name(compared: Compared):
     assert np.array_equal(unpacked.pixels, prepared.pixels[3:5])
 
 
+@pytest.mark.slow
 def test_frozen_features_are_computed_once_for_all_folds(
     compared: Compared, empty_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -35,7 +35,7 @@ def request(data: Path, folder: Path, backbone: str, **changes: object) -> Train
 @pytest.mark.parametrize(
     ("backbone", "size"),
     [
-        ("test_efficientnet", None),
+        pytest.param("test_efficientnet", None, marks=pytest.mark.slow),
         pytest.param("test_vit", (160, 160), marks=pytest.mark.slow),
     ],
 )

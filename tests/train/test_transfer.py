@@ -95,6 +95,7 @@ def test_an_exported_stump_answers_as_it_was_trained(stump_run: Run, plates: Pat
     assert sum(verdict.verdict == "no-go" for verdict in holes) >= 20
 
 
+@pytest.mark.slow
 def test_kinds_in_colour_are_sorted(weights: Path, tmp_path: Path):
     data = write_kinds(tmp_path / "photos", 12)
     options = DataOptions(colour="rgb", size=(48,))
@@ -106,6 +107,7 @@ def test_kinds_in_colour_are_sorted(weights: Path, tmp_path: Path):
     assert export_gauge(run, tmp_path / "gauge").parities[0].verdicts_equal
 
 
+@pytest.mark.slow
 def test_tall_photos_are_taken_whole(weights: Path, tmp_path: Path):
     data = write_photos(tmp_path / "photos", {"ok": 6, "bad": 6}, size=(310, 125))
     whole = request(data, tmp_path / "run", weights, options=DataOptions(reduce=1))
