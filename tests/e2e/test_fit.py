@@ -87,6 +87,11 @@ def test_the_page_tells_it_offline(plates_fit, browser: Browser, width: int, sch
         assert page.locator("[data-shows='1']").text_content() != first
         assert page.locator(".sheet").evaluate("own => own.naturalWidth") > 200
         assert page.locator("h2").all_text_contents()[:2] == ["Budgets", "What these photos can prove"]
+        page.emulate_media(media="print")
+        assert not page.locator(".dial").is_visible()
+        shown = "blocks => blocks.map(own => [...own.children].filter(one => one.checkVisibility()).length)"
+        assert max(page.locator(".brief .pairs").evaluate_all(shown), default=0) <= 2
+        assert page.locator(".on-paper").is_visible()
         assert seen.requests == []
         assert seen.errors == []
     assert found["report"] == str(page_path)

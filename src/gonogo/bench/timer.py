@@ -64,7 +64,8 @@ def bench(gauge: Gauge, *, threads: int = 1, batch: int = 1, repeats: int = 500)
 
     Returns:
         A row for each file and each of "pixels" (camera pixels in memory) and "jpeg" (decoding included); times are
-        of one call of `batch` photos. `peak_memory_bytes` is that of `bench.memory`; `roofline_share` how much of the
+        of one call of `batch` photos. `size_bytes` is what a device holds: the file, or what is compiled from it.
+        `peak_memory_bytes` is that of `bench.memory`; `roofline_share` how much of the
         time the machine would need at its best for the network's multiply-adds in float32, which fewer bits can beat;
         null with "jpeg", whose decoding no multiply-adds count.
     """
@@ -109,6 +110,12 @@ def _times(gauge: Gauge, threads: int, batch: int, repeats: int) -> dict[str, np
     return percentiles(calls, repeats)
 
 
+def _device_bytes(gauge: Gauge, file: GaugeFile) -> int:
+    """Return what a device holds of a file: the file, or what is compiled from it."""
+    counted = RUNTIMES.get(file.runtime).device_bytes
+    return file.size_bytes if counted is None else counted(gauge.path / file.path)
+
+
 def _least_ms(roofline: Roofline, gauge: Gauge, batch: int) -> float:
     about = gauge.facts.about
     pixels = Golden.load(check_golden(gauge)).pixels[0].nbytes
@@ -138,7 +145,7 @@ def _row(gauge: Gauge, file: GaugeFile, start: str, times: np.ndarray, threads: 
         "images_per_second": batch / p50 * 1e3,
         "params": about["params"],
         "macs": about["macs"],
-        "size_bytes": file.size_bytes,
+        "size_bytes": _device_bytes(gauge, file),
         "repeats": len(times),
         "seed": about["seed"],
         "gonogo": about["gonogo"],

@@ -93,7 +93,7 @@ def _facts(fitted: Fitted) -> list[tuple[str, str, str]]:
     rows.append(
         (
             f"{best['size_bytes'] / KB:.1f} kB",
-            "C source" if best["runtime"] == "native" else "the file",
+            "compiled C" if best["runtime"] == "native" else "the file",
             f"{outcome.run.metrics['params']:,} parameters",
         )
     )

@@ -34,10 +34,12 @@ class Runtime:
     Attributes:
         open: (file, threads) to session.
         version: of the installed library.
+        device_bytes: what a device holds of a file, where that is not the file itself but what is compiled from it.
     """
 
     open: Callable[[Path, int], Session]
     version: Callable[[], str]
+    device_bytes: Callable[[Path], int] | None = None
 
 
 RUNTIMES: Registry[Runtime] = Registry(

@@ -181,4 +181,9 @@ def _version() -> str:
     return next((word for word in reversed(words) if word[0].isdigit()), words[-1])
 
 
-RUNTIME = Runtime(open=NativeSession, version=_version)
+def _device_bytes(path: Path) -> int:
+    """Return the size of the compiled library: machine code and weights."""
+    return compile_library(path).stat().st_size
+
+
+RUNTIME = Runtime(open=NativeSession, version=_version, device_bytes=_device_bytes)
