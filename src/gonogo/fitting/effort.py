@@ -47,8 +47,7 @@ def last_effort(folder: Path, search: Search, chosen: Tried) -> Effort:
     path = folder / LAST_NAME
     if not path.is_file():
         longer, effort = 1.0, search.effort
-        folds = search.material.count
-        needed = search.whole_seconds(chosen) * folds / (folds - 1)
+        needed = search.last_seconds(chosen)
         if search.most is None and needed:
             longer = min(LONGER, max(1.0, (search.clock.left - search.reserve) / needed))
         write_text(path, json.dumps(asdict(replace(effort, photos=int(effort.photos * longer))), indent=2) + "\n")

@@ -179,6 +179,7 @@ def prepare_search(
         request.seed,
         request.trials,
         looked.proof.rate or 0.0,
+        len(looked.proof.manifest) / len(manifest),
         say,
     )
 

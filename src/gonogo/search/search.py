@@ -79,6 +79,7 @@ class Search:
         seed: of proposals and trainings.
         most: trials, at most; as many as the time allows where None.
         escape: the share of defective parts that a threshold may let pass.
+        kept_too: how many photos there are, those that are kept for the proof too, for each that is searched on.
         say: called with each line the user should know.
     """
 
@@ -93,6 +94,7 @@ class Search:
     seed: int = 0
     most: int | None = None
     escape: float = 0.05
+    kept_too: float = 1.0
     say: Callable[[str], None] = print
     _tried: dict[int, Tried] = field(default_factory=dict, init=False)
 
@@ -224,7 +226,7 @@ class Search:
     def _fits(self, finalists: Sequence[Tried], folds: int = 1) -> bool:
         """Say whether so many more folds of all of them, and the last training of the slowest, end in time."""
         each = [self.whole_seconds(own) for own in finalists]
-        last = max(each) * self.material.count / (self.material.count - 1)
+        last = max(self.last_seconds(own) for own in finalists)
         return max(folds * sum(each) / cores(), max(each)) + last <= self.clock.left - self.reserve
 
     def whole_seconds(self, own: Tried) -> float:
@@ -232,6 +234,15 @@ class Search:
         if own.sketch is None:
             return 0.0
         return own.sketch.seconds * (1 if own.proposal.is_learnt_elsewhere else SHORT)
+
+    def last_seconds(self, own: Tried) -> float:
+        """Return how long the last training takes, on the photos of all folds.
+
+        What was learnt elsewhere looks at all photos anew for it, at those that are kept for the proof too.
+        """
+        if own.proposal.is_learnt_elsewhere and own.sketch is not None:
+            return own.sketch.seconds * self.material.count * self.kept_too
+        return self.whole_seconds(own) * self.material.count / (self.material.count - 1)
 
     @property
     def promising(self) -> list[Tried]:
