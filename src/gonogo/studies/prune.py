@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gonogo.compress.prune.importance import CONTROL
 from gonogo.compress.prune.prune import PruneRequest, prune
 from gonogo.compress.prune.target import Target
@@ -23,6 +21,7 @@ from gonogo.evaluate.intervals import share
 from gonogo.evaluate.paired import PairedDrop, paired_drop
 from gonogo.files import check_writable, write_text
 from gonogo.models.weights import read_weights
+from gonogo.report.page import percent
 from gonogo.splitting import Progress
 from gonogo.studies import published
 from gonogo.studies.contenders import Contender, find_weights
@@ -32,6 +31,7 @@ from gonogo.train.jobs import Job
 from gonogo.train.prepare import read_photos
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
+from gonogo.types import Rate
 
 JSON_NAME, PAGE_NAME = "study.json", "study.html"
 HALF = Target("macs", 0.5)
@@ -44,7 +44,7 @@ FULL_BASE, FULL_AGAIN = {"epochs": 160}, {"epochs": 40}
 QUICK = {"epochs": 1, "photos_per_epoch": 512, "batch_size": 32}
 # The shorter side of photos that are larger than CIFAR's.
 SIDE = 64
-# Points that a pruned network may lose and still be shown as one that pays.
+# Points that a pruned network may lose: all of them, for the study shows what is lost and refuses nothing for it.
 MAX_DROP = 100.0
 
 
@@ -70,6 +70,21 @@ SUBJECTS = (
 
 
 @dataclass(frozen=True)
+class Asked:
+    """The original's and the pruned network's answers to the same photos.
+
+    Attributes:
+        before: the share that the original answers rightly.
+        after: the share that the pruned one does.
+        drop: what was lost, photo by photo; of AUC where defects are told from good parts.
+    """
+
+    before: Rate
+    after: Rate
+    drop: PairedDrop
+
+
+@dataclass(frozen=True)
 class Row:
     """A network pruned by one criterion.
 
@@ -77,15 +92,14 @@ class Row:
         model: the network.
         criterion: what ranked its filters; empty where it was not pruned.
         found: what the pruning says of both.
-        drop: of accuracy on photos that neither was trained or chosen on; None where nothing was.
+        asked: both networks on photos that neither was trained or chosen on; None where nothing was pruned.
         why: why there are no figures.
     """
 
     model: str
     criterion: str
     found: Mapping[str, Any]
-    drop: PairedDrop | None
-    n: int
+    asked: Asked | None
     why: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -94,13 +108,12 @@ class Row:
         told = published("prune").get(own.published or "", {})
         ours = {key: value for key, value in self.found.items() if "_before" in key or "_after" in key}
         figures = {}
-        if self.drop is not None:
-            hits = np.arange(self.n) < round(self.drop.after * self.n)
-            figures = {"accuracy": vars(share(hits, None))}
+        if self.asked is not None:
+            figures = {"accuracy": vars(self.asked.after)}
             ours |= {
-                "accuracy_before": self.drop.before,
-                "accuracy_after": self.drop.after,
-                "drop": self.drop.to_json(),
+                "accuracy_before": self.asked.before.value,
+                "accuracy_after": self.asked.after.value,
+                "drop": self.asked.drop.to_json(),
             }
         return {
             "row": "prune",
@@ -139,9 +152,9 @@ def study(
         subjects = subjects[:1]
     weights = find_weights(tuple(subject.contender for subject in subjects), request.weights, may_start=True)
     minutes = request.minutes or (None if request.full else MINUTES)
-    clock = _Clock(request, weights, None if minutes is None else started + 60 * minutes, progress, note, ended)
+    work = _Work(request, weights, None if minutes is None else started + 60 * minutes, progress, note, ended)
     _open_folder(request)
-    rows = [row for subject in subjects for row in clock.rows(subject)]
+    rows = [row for subject in subjects for row in work.rows(subject)]
     document = {
         "study": "prune",
         "data": str(request.data),
@@ -164,7 +177,7 @@ def _open_folder(request: StudyRequest) -> None:
 
 
 @dataclass
-class _Clock:
+class _Work:
     """Does what there is time for."""
 
     request: StudyRequest
@@ -180,7 +193,7 @@ class _Clock:
         name, request = subject.contender.name, self.request
         why = self._why_not(subject)
         if why:
-            yield Row(name, "", {}, None, 0, why)
+            yield Row(name, "", {}, None, why)
             return
         folder = request.out / name.replace(", ", "-").replace(" ", "-").lower()
         base = self._base(subject, folder / "original")
@@ -188,7 +201,7 @@ class _Clock:
         for criterion in criteria:
             out = folder / criterion
             if self._is_late() and not (out / "metrics.json").is_file():
-                yield Row(name, criterion, {}, None, 0, "not pruned: the time was up; --resume goes on")
+                yield Row(name, criterion, {}, None, "not pruned: the time was up; --resume goes on")
                 continue
             yield self._pruned(name, base, criterion, out)
 
@@ -227,6 +240,7 @@ class _Clock:
                 resume=(out / "run.toml").is_file() and not request.force,
                 force=request.force,
                 weights=file,
+                device="cuda" if request.full else "cpu",
                 reject_unknown=False,
             ),
             progress=self.progress,
@@ -259,10 +273,9 @@ class _Clock:
                 )
             )
         except BarNotMetError as error:
-            return Row(name, criterion, {}, None, 0, str(error))
+            return Row(name, criterion, {}, None, str(error))
         self._tell(f"{name}, {criterion}", time.monotonic() - started)
-        drop, n = _on_test(base, found.run)
-        return Row(name, criterion, found.figures, drop, n, found.figures["refused"] or "")
+        return Row(name, criterion, found.figures, _on_test(base, found.run), found.figures["refused"] or "")
 
     def _tell(self, name: str, seconds: float) -> None:
         self.done += 1
@@ -280,7 +293,7 @@ def _fits_whole(file: Path, data: Path) -> bool:
     return ends[-1:] == [10] and _is_cifar(data)
 
 
-def _on_test(base: Run, pruned: Run) -> tuple[PairedDrop, int]:
+def _on_test(base: Run, pruned: Run) -> Asked:
     """Ask both about the photos that neither was trained or chosen on."""
     from lightning_fabric import Fabric
 
@@ -294,7 +307,8 @@ def _on_test(base: Run, pruned: Run) -> tuple[PairedDrop, int]:
         answers(run.load_network().requires_grad_(True), prepared, split, fabric) for run in (base, pruned)
     )
     groups = asked.groups if prepared.manifest.has_groups else None
-    return paired_drop(base.config.task, asked.labels, before, after, groups), len(asked)
+    first, second = (share(probs.argmax(1) == asked.labels, groups) for probs in (before, after))
+    return Asked(first, second, paired_drop(base.config.task, asked.labels, before, after, groups))
 
 
 def _table(rows: list[Row]) -> dict[str, Any]:
@@ -306,8 +320,8 @@ def _table(rows: list[Row]) -> dict[str, Any]:
 
 
 def _cells(row: Row) -> list[str]:
-    found, drop = row.found, row.drop
-    if not found or drop is None:
+    found, asked = row.found, row.asked
+    if not found or asked is None:
         return [row.model, row.criterion or "-", *["-"] * 7, row.why]
     return [
         row.model,
@@ -317,27 +331,26 @@ def _cells(row: Row) -> list[str]:
         f"{found['size_bytes_before'] / 1e3:,.0f} → {found['size_bytes_after'] / 1e3:,.0f}",
         f"{found['p50_ms_before']:.3f} → {found['p50_ms_after']:.3f}",
         f"{found['p50_ms_before'] / found['p50_ms_after']:.2f}x",
-        f"{drop.before:.1%}",
-        f"{drop.after:.1%}",
-        f"{drop.value:.2f} ({drop.low:.2f} to {drop.high:.2f})",
+        percent(asked.before.value),
+        percent(asked.after.value),
+        f"{asked.drop.value:.2f} ({asked.drop.low:.2f} to {asked.drop.high:.2f}) of {asked.drop.measure}",
     ]
 
 
 def _verdict(rows: list[Row]) -> str:
-    known = [row for row in rows if row.drop is not None]
+    known = [(row, row.asked) for row in rows if row.asked is not None]
     if not known:
         return "No network was pruned: " + "; ".join(sorted({f"{row.model}: {row.why}" for row in rows})) + "."
-    best = min(known, key=lambda row: row.drop.value if row.drop is not None else 0.0)
-    assert best.drop is not None
+    best, asked = min(known, key=lambda pair: pair[1].drop.value)
     found = best.found
-    chance = next((row.drop for row in known if row.model == best.model and row.criterion == CONTROL), None)
+    chance = next((own.drop for row, own in known if row.model == best.model and row.criterion == CONTROL), None)
     says = (
         f"{best.model} at {found['macs_after'] / found['macs_before']:.0%} of its multiply-adds, ranked by "
-        f"{best.criterion}: {best.drop.after:.1%} of {best.n:,} photos right where the original has "
-        f"{best.drop.before:.1%}, {found['p50_ms_before'] / found['p50_ms_after']:.2f} times as fast."
+        f"{best.criterion}: {percent(asked.after.value)} of the photos right where the original has "
+        f"{percent(asked.before.value)}, {found['p50_ms_before'] / found['p50_ms_after']:.2f} times as fast."
     )
     if chance is not None and best.criterion != CONTROL:
-        says += f" Channels that went by chance lose {chance.value:.2f} points, these {best.drop.value:.2f}."
+        says += f" Channels that went by chance lose {chance.value:.2f} points, these {asked.drop.value:.2f}."
     elif best.criterion == CONTROL:
         says += " Channels that went by chance lost least."
     return says
