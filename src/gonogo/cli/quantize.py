@@ -42,6 +42,10 @@ def run(
     max_drop: Annotated[
         float, typer.Option(help="Points by which any class may be answered rightly less often on validation.")
     ] = 0.5,
+    aware: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs to learn with rounding in mind first; that run is written to OUT-run."),
+    ] = None,
     repeats: Annotated[int, typer.Option(min=10, help="Timed turns; 200 or more for figures to report.")] = 300,
     data_format: Annotated[str | None, typer.Option(help="Format of DATA, where it is not recognised.")] = None,
     task: TaskOption = None,
@@ -65,6 +69,8 @@ def run(
     except ImportError as error:
         raise missing_train_extra(error) from error
     with Console(as_json) as console:
+        if aware is not None and not dry_run:
+            run_folder = _learn_rounded(console, run_folder, out, aware, max_drop, force)
         request = QuantizeRequest(
             Run.open(run_folder),
             out,
@@ -85,6 +91,20 @@ def run(
         _show(console, run_folder, out, result, request.run.metrics)
         if result.refused:
             raise BarNotMetError(result.refused)
+
+
+def _learn_rounded(console: Console, run_folder: Path, out: Path, epochs: int, max_drop: float, force: bool) -> Path:
+    """Let the network learn with rounding in mind, after the checks of what is to be written; return the new run."""
+    from gonogo.compress.quantize.aware import AwareRequest, learn_rounded
+    from gonogo.files import check_new_folder
+    from gonogo.gauge.gauge import MANIFEST_NAME
+
+    check_new_folder(out, force=force, marker=MANIFEST_NAME)
+    made = out.with_name(f"{out.name}-run")
+    request = AwareRequest(run_folder, made, epochs, max_drop=max_drop, force=force)
+    learnt = learn_rounded(request, progress=console.progress, report=console.epoch)
+    console.line(f"run:    {made}, {learnt.metrics['aware']['layers']} layers learnt with rounding in mind")
+    return made
 
 
 def _show(console: Console, run_folder: Path, out: Path, result: Quantized, metrics: dict[str, Any]) -> None:

@@ -6,9 +6,10 @@ photo turned and lit in the same way, so the pupil is never told of what it does
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -24,6 +25,18 @@ from gonogo.train.prepare import Prepared
 from gonogo.train.recipe import Recipe
 from gonogo.train.train import loader
 
+# How a network that was changed learns again: from where it is, and slowly.
+FINE_TUNING: Mapping[str, Any] = {
+    "epochs": 15,
+    "optimizer": "sgd",
+    "lr": 0.02,
+    "weight_decay": 5e-4,
+    "schedule": "cosine",
+    "warmup_epochs": 0,
+    "averaging": "none",
+    "keep": "last",
+    "patience": 0,
+}
 # Softened further, all answers are alike.
 HOTTEST = 1000.0
 

@@ -30,21 +30,8 @@ from gonogo.splitting import Progress
 from gonogo.train.loop import Step
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
-from gonogo.train.teacher import Teaching, learn_from
+from gonogo.train.teacher import FINE_TUNING, Teaching, learn_from
 from gonogo.train.train import Plan, check_run_folder, check_same_config, finish
-
-# How a pruned network learns again: from where it is, and slowly.
-FINE_TUNING: Mapping[str, Any] = {
-    "epochs": 15,
-    "optimizer": "sgd",
-    "lr": 0.02,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
-    "warmup_epochs": 0,
-    "averaging": "none",
-    "keep": "last",
-    "patience": 0,
-}
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from gonogo.compress.prune.patient import Patient
 from gonogo.compress.prune.surgeon import Surgeon
 from gonogo.compress.timing import FORMAT, Timed
 from gonogo.errors import BarNotMetError
-from gonogo.evaluate.paired import paired_drop
+from gonogo.evaluate.paired import PairedDrop, paired_drop
 from gonogo.export import EXPORTERS
 from gonogo.models.architecture import Network
 from gonogo.models.pruned import Pruning
 from gonogo.train.train import answers
+from gonogo.types import Float32Array
 
 
 def check_faster(patient: Patient, network: Network) -> dict[str, Timed]:
@@ -59,9 +60,7 @@ def hold_against(
     """
     labels, before = patient.run.read_predictions()
     after = answers(network, patient.prepared, "val", fabric)
-    val = patient.prepared.manifest.select("val")
-    groups = val.groups if patient.prepared.manifest.has_groups else None
-    drop = paired_drop(patient.run.config.task, labels, before, after, groups)
+    drop = drop_on_validation(patient, after)
     network.cpu()
     times = times or patient.times(original=patient.network, pruned=network)
     refused = not_faster(times)
@@ -76,6 +75,14 @@ def hold_against(
         "drop": drop.to_json(),
         "refused": refused,
     }
+
+
+def drop_on_validation(patient: Patient, after: Float32Array) -> PairedDrop:
+    """Return what a network lost of the original on validation, from its (N, K) class probabilities."""
+    labels, before = patient.run.read_predictions()
+    val = patient.prepared.manifest.select("val")
+    groups = val.groups if patient.prepared.manifest.has_groups else None
+    return paired_drop(patient.run.config.task, labels, before, after, groups)
 
 
 def costs(surgeon: Surgeon, network: Network, times: Mapping[str, Timed]) -> dict[str, Any]:
