@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GONOGO_DATA ?= ../shared/data
 export GONOGO_DATA
 
-.PHONY: setup browser web runtimes arm demo test test-slow lint bench clean
+.PHONY: setup browser web runtimes arm cpp demo test test-slow lint bench clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,10 @@ runtimes: $(STAMP)
 # An emulated ARM64 with gonogo's base install, 220 MB; the slow tests of it are skipped without it. Needs apt-get.
 arm: $(STAMP)
 	PYTHON=$(BIN)/python scripts/install-arm.sh
+
+# ONNX Runtime for C++, 70 MB, for the slow tests of the example, which are skipped without it. Needs npm and apt-get.
+cpp:
+	scripts/install-onnxruntime.sh
 
 demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force
