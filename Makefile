@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GONOGO_DATA ?= ../shared/data
 export GONOGO_DATA
 
-.PHONY: setup browser web runtimes arm cpp demo test test-slow lint bench clean
+.PHONY: setup browser web runtimes arm cpp kotlin demo test test-slow lint bench clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,10 @@ arm: $(STAMP)
 # ONNX Runtime for C++, 70 MB, for the slow tests of the example, which are skipped without it. Needs npm and apt-get.
 cpp:
 	scripts/install-onnxruntime.sh
+
+# Kotlin's compiler, 120 MB, for the slow tests of the example, which are skipped without it. Needs npm and apt-get.
+kotlin:
+	scripts/install-kotlin.sh
 
 demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force
