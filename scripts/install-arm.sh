@@ -79,6 +79,8 @@ print("ARM64:", platform.machine(), "Python", platform.python_version(), "ONNX R
 
 has_programs || install_programs
 if [ "$(cat "$folder/made-of" 2>/dev/null)" != "$wanted" ]; then
+  "$python" -c 'import pip, tomllib' 2>/dev/null ||
+    failed "$python is no Python 3.11 or newer with pip; name one (PYTHON=...), or run: make arm"
   command -v dpkg-deb >/dev/null 2>&1 || failed "no dpkg-deb, and so no packages of Debian's Python for ARM64"
   rm -rf "$folder"
   mkdir -p "$folder/root"
