@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GONOGO_DATA ?= ../shared/data
 export GONOGO_DATA
 
-.PHONY: setup browser web runtimes demo test test-slow lint bench clean
+.PHONY: setup browser web runtimes arm cpp kotlin demo test test-slow lint bench clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,18 @@ web:
 # What writes files for the heavier runtimes, about a gigabyte; their tests are skipped without it.
 runtimes: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,litert-export,ncnn]' tflite-micro
+
+# An emulated ARM64 with gonogo's base install, 220 MB; the slow tests of it are skipped without it. Needs apt-get.
+arm: $(STAMP)
+	PYTHON=$(BIN)/python scripts/install-arm.sh
+
+# ONNX Runtime for C++, 70 MB, for the slow tests of the example, which are skipped without it. Needs npm and apt-get.
+cpp:
+	scripts/install-onnxruntime.sh
+
+# Kotlin's compiler, 120 MB, for the slow tests of the example, which are skipped without it. Needs npm and apt-get.
+kotlin:
+	scripts/install-kotlin.sh
 
 demo: $(STAMP)
 	$(BIN)/gonogo demo --out out/demo --force

@@ -201,6 +201,22 @@ def write_alike(folder: Path, count: int) -> Path:
     return folder
 
 
+def link_castings(casting: Manifest, folder: Path, each: int) -> Path:
+    """Make a data set of so many training castings of each class: a table, and a link to their photos."""
+    rng = np.random.default_rng(0)
+    chosen: set[int] = set()
+    for label in casting.classes:
+        places = [i for i, s in enumerate(casting.samples) if s.label == label and s.split == "train"]
+        chosen |= set(rng.choice(places, each, replace=False).tolist())
+    table = casting.keep(i in chosen for i in range(len(casting)))
+    lines = ["path,label", *(f"{s.path},{s.label}" for s in table.samples)]
+    # A table lies beside its photos; here they are only linked to.
+    folder.mkdir()
+    (folder / "train").symlink_to(casting.root / "train", target_is_directory=True)
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 def write_truncated(path: Path) -> Path:
     """Write a JPEG that ends in the middle."""
     whole = encoded(picture(noise(64, 64)), "JPEG", quality=90)

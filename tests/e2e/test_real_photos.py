@@ -20,6 +20,7 @@ from gonogo.gauge.gauge import Gauge
 from gonogo.train.prepare import DataOptions, choose_geometry
 from gonogo.train.run import Run
 from gonogo.train.train import TrainRequest, train
+from tests.helpers import link_castings
 
 
 @pytest.fixture(scope="module")
@@ -84,20 +85,8 @@ def test_a_folder_of_photos_without_classes_is_refused(real_data: Path):
 
 
 def test_a_gauge_answers_real_castings_as_the_network_does(casting: Manifest, tmp_path: Path):
-    rng = np.random.default_rng(0)
-    chosen = set()
-    for label in casting.classes:
-        places = [i for i, s in enumerate(casting.samples) if s.label == label and s.split == "train"]
-        chosen |= set(rng.choice(places, 60, replace=False).tolist())
-    table = casting.keep(i in chosen for i in range(len(casting)))
-    lines = ["path,label", *(f"{s.path},{s.label}" for s in table.samples)]
-    # A table lies beside its photos; here they are only linked to.
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "train").symlink_to(casting.root / "train", target_is_directory=True)
-    (tmp_path / "photos" / "manifest.csv").write_text("\n".join(lines) + "\n")
-    run = train(
-        TrainRequest(tmp_path / "photos", tmp_path / "run", recipe={"epochs": 2, "batch_size": 8}),
-    )
+    photos = link_castings(casting, tmp_path / "photos", 60)
+    run = train(TrainRequest(photos, tmp_path / "run", recipe={"epochs": 2, "batch_size": 8}))
     exported = export_gauge(Run.open(run.path), tmp_path / "gauge")
     gauge = Gauge.load(tmp_path / "gauge")
     network = run.deployed()
