@@ -1,4 +1,4 @@
-"""Learning with rounding in mind: the rounding by hand, what the network is afterwards, and whether eight bits cost less."""
+"""Learning with rounding in mind: the rounding by hand, what the network is afterwards, what rounding then moves."""
 
 from __future__ import annotations
 
