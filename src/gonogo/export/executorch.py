@@ -1,4 +1,4 @@
-"""ExecuTorch programs, through torch.export and XNNPACK, with the facts of the gauge in a constant method of the file."""
+"""ExecuTorch programs, through torch.export and XNNPACK, with the facts of the gauge in a constant method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gonogo.export import Exporter
 from gonogo.export.litert import hushed
 from gonogo.gauge.facts import METADATA_KEY, Facts
 from gonogo.models.deployed import Deployed
-from gonogo.runtimes.executorch import EXTRA, OUTPUTS_KEY
+from gonogo.runtimes.executorch import EXTRA, OUTPUTS_KEY, SEAL_KEY, UNSEALED, seal
 from gonogo.types import UInt8Array
 
 
@@ -70,8 +70,9 @@ def write(network: Deployed, facts: Facts, calibration: UInt8Array, path: Path) 
     # A file for photos of any size takes what the crop reaches: one size, for which XNNPACK plans its memory.
     far = (y + height, x + width) if facts.geometry.height is None else calibration.shape[1:3]
     pixels = torch.from_numpy(calibration[:1, : far[0], : far[1]].copy())
-    said = {METADATA_KEY: json.dumps(facts.to_json(), sort_keys=True), OUTPUTS_KEY: " ".join(network.outputs)}
-    path.write_bytes(to_program(Delegated(network).eval(), pixels, said))
+    metadata = json.dumps(facts.to_json(), sort_keys=True)
+    said = {METADATA_KEY: metadata, OUTPUTS_KEY: " ".join(network.outputs), SEAL_KEY: UNSEALED}
+    path.write_bytes(seal(to_program(Delegated(network).eval(), pixels, said)))
 
 
 def to_program(module: nn.Module, example: Tensor, said: dict[str, str]) -> bytes:
@@ -95,14 +96,7 @@ def to_program(module: nn.Module, example: Tensor, said: dict[str, str]) -> byte
                 fold_constants(program), partitioner=[partitioner()], constant_methods=said
             )
             return bytes(lowered.to_executorch().buffer)
-    except (
-        RuntimeError,
-        ValueError,
-        AssertionError,
-        NotImplementedError,
-        torch._dynamo.exc.TorchDynamoException,
-        exir.ExportError,
-    ) as error:
+    except Exception as error:  # the converter's own exceptions share no base class
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ExportError(f"this network cannot be written for ExecuTorch ({reason}); --debug shows where") from error
 

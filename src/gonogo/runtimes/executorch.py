@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,20 +21,29 @@ EXTRA = PACKAGE = "executorch"
 METADATA_KEY = "gonogo"
 # The method that returns what `forward` answers, in order; a program has no names for it.
 OUTPUTS_KEY = "gonogo_outputs"
-IDENTIFIER = b"ET12"
+# The method that returns the SHA-256 of the file's other bytes. ExecuTorch checks little of what it reads: an altered
+# file ends the process, or answers something else.
+SEAL_KEY = "gonogo_seal"
+UNSEALED = f"{SEAL_KEY}:{'0' * 64}"
+SEAL = re.compile(SEAL_KEY.encode() + rb":([0-9a-f]{64})")
 # How many axes each answer has.
 AXES = {"pred_probs": 2, "heatmap": 3, "novelty": 1}
+
+
+def seal(content: bytes) -> bytes:
+    """Return a program whose seal holds the hash of its other bytes."""
+    blank = SEAL.sub(UNSEALED.encode(), content)
+    return SEAL.sub(f"{SEAL_KEY}:{hashlib.sha256(blank).hexdigest()}".encode(), content)
 
 
 @cache
 def load_binding() -> tuple[Any, Any]:
     """Import PyTorch, whose tensors ExecuTorch's Python binding takes, and the binding.
 
-    The binding itself, not the package `executorch.runtime` around it: that one would import the exporter, six seconds
-    of it.
+    The binding itself, not `executorch.runtime` around it, which imports the exporter as well: six seconds of it.
 
     Raises:
-        MissingExtraError: it is not installed.
+        MissingExtraError: one of them is not installed.
     """
     try:
         import torch
@@ -40,6 +51,22 @@ def load_binding() -> tuple[Any, Any]:
     except ImportError as error:
         raise MissingExtraError(PACKAGE, EXTRA) from error
     return torch, _C
+
+
+class ThreadPool:
+    """ExecuTorch's only pool of threads in this process. What was loaded with an earlier one waits for it forever."""
+
+    made = 0
+
+    @classmethod
+    def of(cls, threads: int) -> int:
+        """Make it one of so many threads, if it is not; returns its number."""
+        _, binding = load_binding()
+        if cls.made == 0 or binding._threadpool_get_thread_count() != threads:
+            with quiet():
+                binding._unsafe_reset_threadpool(threads)
+            cls.made += 1
+        return cls.made
 
 
 class ExecutorchSession:
@@ -50,30 +77,36 @@ class ExecutorchSession:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._torch, binding = load_binding()
+        self._torch, self._binding = load_binding()
+        self._threads = threads
         try:
-            # Kept, because the program reads from it as long as it lives.
-            self._content = path.read_bytes()
+            self._content = path.read_bytes()  # kept, because the program reads from it as long as it lives
         except OSError as error:
             raise GaugeError(f"{path} cannot be read ({error.strerror}); copy the gauge's whole folder") from error
+        if len(SEAL.findall(self._content)) != 1:
+            raise GaugeError(f"{path} is no whole program of 'gonogo export'; copy the file again, or export it again")
+        if seal(self._content) != self._content:
+            raise GaugeError(f"{path} is cut or altered (its hash is not the one in it); copy or export it again")
         try:
-            with quiet():
-                program = binding._load_program_from_buffer(
-                    self._content, program_verification=binding.Verification.InternalConsistency
-                )
-                names = [program.get_method_name(place) for place in range(program.num_methods())]
-                if not {"forward", METADATA_KEY, OUTPUTS_KEY} <= set(names):
-                    raise GaugeError("none")
-                self.metadata = {name: program.load_method(name).call()[0] for name in (METADATA_KEY, OUTPUTS_KEY)}
-                self._method = program.load_method("forward")
-        except (RuntimeError, ValueError) as error:
+            self._load()
+            self.metadata = {name: self._program.load_method(name).call()[0] for name in (METADATA_KEY, OUTPUTS_KEY)}
+            meta = self._method.method_meta()
+            axes = [len(meta.output_tensor_meta(place).sizes()) for place in range(meta.num_outputs())]
+        except RuntimeError as error:
             raise GaugeError(f"{path} is not a model that ExecuTorch can open ({error})") from error
-        self._program = program
-        meta = self._method.method_meta()
         self._outputs = self.metadata[OUTPUTS_KEY].split()
+        if axes != [AXES.get(name) for name in self._outputs] or self._outputs[:1] != ["pred_probs"]:
+            raise GaugeError(f"{path} answers '{self.metadata[OUTPUTS_KEY]}' on {axes} axes; export the gauge again")
         self._shape = tuple(meta.input_tensor_meta(0).sizes())
-        geometry = json.loads(self.metadata[METADATA_KEY]).get("geometry", {})
-        self._any_size = geometry.get("height") is None
+        self._any_size = json.loads(self.metadata[METADATA_KEY])["geometry"].get("height") is None
+
+    def _load(self) -> None:
+        """Load the program for the pool of threads that there is."""
+        self._pool = ThreadPool.of(self._threads)
+        check = self._binding.Verification.InternalConsistency
+        with quiet():
+            self._program = self._binding._load_program_from_buffer(self._content, program_verification=check)
+            self._method = self._program.load_method("forward")
 
     def __call__(self, pixels: UInt8Array) -> Answer:
         """Answer (N, H, W, C) uint8 camera pixels."""
@@ -83,11 +116,13 @@ class ExecutorchSession:
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, channels):
             found = f"{pixels.dtype} pixels of shape {pixels.shape}"
             raise DataError(f"{found} do not fit the model, which takes (N, {height}, {width}, {channels}) uint8")
-        return Answer.join([self._answer(pixels[place : place + 1]) for place in range(len(pixels))])
+        if self._pool != ThreadPool.of(self._threads):
+            self._load()
+        return Answer.join([self._answer(photo) for photo in pixels])
 
     def _answer(self, photo: UInt8Array) -> Answer:
-        # A copy: a view of one photo among many may have strides that the program was not made for.
-        told = self._method.call([self._torch.from_numpy(photo.copy())])
+        # Contiguous and writable, as PyTorch wants it, and with the strides that the program was made for.
+        told = self._method.call([self._torch.from_numpy(np.array(photo[None], order="C"))])
         return Answer(**{name: values.numpy() for name, values in zip(self._outputs, told, strict=True)})
 
 
