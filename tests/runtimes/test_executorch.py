@@ -81,7 +81,8 @@ def test_a_whole_file_with_other_answers_than_it_names_is_refused(gauge: Path, t
     from gonogo.runtimes.executorch import seal
 
     content = (gauge / "model.pte").read_bytes()
-    (tmp_path / "m.pte").write_bytes(seal(content.replace(b"pred_probs heatmap novelty", b"pred_probs novelty heatmap")))
+    swapped = content.replace(b"pred_probs heatmap novelty", b"pred_probs novelty heatmap")
+    (tmp_path / "m.pte").write_bytes(seal(swapped))
     with pytest.raises(GaugeError, match=r"answers 'pred_probs novelty heatmap' on \[2, 3, 1\] axes"):
         Gauge.load(tmp_path / "m.pte")
 
@@ -164,7 +165,7 @@ def test_an_operator_that_executorch_lacks_is_refused_by_name():
     need("executorch")
     from gonogo.export.executorch import to_program
 
-    with pytest.raises(ExportError, match="cannot be written for ExecuTorch .*svd") as caught:
+    with pytest.raises(ExportError, match=r"cannot be written for ExecuTorch .*svd") as caught:
         to_program(Unknown(), torch.rand(4, 4), {})
     assert "\n" not in str(caught.value)
 
@@ -177,13 +178,17 @@ main()
 """
 
 
-@pytest.mark.parametrize("arguments", [("verify", "GAUGE"), ("export", "RUN", "--format", "executorch", "--out", "OUT")])
+@pytest.mark.parametrize(
+    "arguments", [("verify", "GAUGE"), ("export", "RUN", "--format", "executorch", "--out", "OUT")]
+)
 def test_what_is_not_installed_is_one_line_with_its_command(
     arguments: tuple[str, ...], gauge: Path, run_folder: Path, tmp_path: Path
 ):
     places = {"GAUGE": gauge, "RUN": run_folder, "OUT": tmp_path / "out"}
     line = one_error_line(python(ABSENT, *(places.get(word, word) for word in arguments)))
-    assert line.endswith("needs the package 'executorch', which is not installed; run: pip install 'gonogo[executorch]'")
+    assert line.endswith(
+        "needs the package 'executorch', which is not installed; run: pip install 'gonogo[executorch]'"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,6 +26,8 @@ class Delegated(nn.Module):
     the bytes lie in one row and slow where they have to be sorted by colour.
     """
 
+    luma_half: Tensor
+
     def __init__(self, network: Deployed) -> None:
         super().__init__()
         self.network = network
