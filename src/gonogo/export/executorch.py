@@ -99,7 +99,7 @@ def to_program(module: nn.Module, example: Tensor, said: dict[str, str]) -> byte
             )
             return bytes(lowered.to_executorch().buffer)
     except Exception as error:  # the converter's own exceptions share no base class
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ExportError(f"this network cannot be written for ExecuTorch ({reason}); --debug shows where") from error
 
 
