@@ -25,9 +25,9 @@ browser:
 web:
 	scripts/install-web.sh
 
-# What writes files for the heavier runtimes, about a gigabyte; their tests are skipped without it.
+# What writes files for the heavier runtimes, over a gigabyte; their tests are skipped without it.
 runtimes: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,litert-export,ncnn]' tflite-micro
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,executorch,litert-export,ncnn]' tflite-micro
 
 # An emulated ARM64 with gonogo's base install, 220 MB; the slow tests of it are skipped without it. Needs apt-get.
 arm: $(STAMP)

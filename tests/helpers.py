@@ -39,7 +39,13 @@ SOURCE = REPOSITORY / "src" / "gonogo"
 
 
 # What some exporters, runtimes and quantizers need beside the development packages.
-HEAVY = {"litert": "litert_torch", "litert-int8": "ai_edge_quantizer", "tflite-micro": "tflite_micro", "ncnn": "ncnn"}
+HEAVY = {
+    "litert": "litert_torch",
+    "litert-int8": "ai_edge_quantizer",
+    "tflite-micro": "tflite_micro",
+    "executorch": "executorch",
+    "ncnn": "ncnn",
+}
 
 
 def skip(reason: str) -> None:

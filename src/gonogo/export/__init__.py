@@ -50,6 +50,7 @@ EXPORTERS: Registry[Exporter] = Registry(
         "onnx": "gonogo.export.onnx:EXPORTER",
         "openvino": "gonogo.export.openvino:EXPORTER",
         "litert": "gonogo.export.litert:EXPORTER",
+        "executorch": "gonogo.export.executorch:EXPORTER",
         "ncnn": "gonogo.export.ncnn:EXPORTER",
         "c": "gonogo.export.c:EXPORTER",
         "c-int8": "gonogo.export.c.int8:EXPORTER",

@@ -23,7 +23,7 @@ from gonogo.types import UInt8Array, Verdict
 MANIFEST_NAME = "gauge.json"
 GOLDEN_NAME = "golden.npz"
 # Files that say of themselves all that a gauge does, so that one alone is enough; by suffix, what opens them.
-ALONE = {".onnx": "onnxruntime", ".tflite": "litert"}
+ALONE = {".onnx": "onnxruntime", ".tflite": "litert", ".pte": "executorch"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Gauge:
     """What is deployed.
 
     Attributes:
-        path: its folder, or its ONNX or TFLite file.
+        path: its folder, or its ONNX, TFLite or ExecuTorch file.
         facts: classes, threshold, geometry, and where it comes from; those of its first file.
         files: its model files; the first is the one that answers unless another is named.
         golden_sha256: of ``golden.npz``; empty where the file came alone.
@@ -92,7 +92,7 @@ class Gauge:
         """Open a gauge and check that none of its files was cut or altered.
 
         Args:
-            path: the folder that ``gonogo export`` wrote, or an ONNX or TFLite file out of one.
+            path: the folder that ``gonogo export`` wrote, or an ONNX, TFLite or ExecuTorch file out of one.
 
         Raises:
             GaugeError: it is missing, incomplete or altered; the message names the file.

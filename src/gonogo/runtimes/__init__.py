@@ -48,6 +48,7 @@ RUNTIMES: Registry[Runtime] = Registry(
         "onnxruntime": "gonogo.runtimes.onnxruntime:RUNTIME",
         "openvino": "gonogo.runtimes.openvino:RUNTIME",
         "litert": "gonogo.runtimes.litert:RUNTIME",
+        "executorch": "gonogo.runtimes.executorch:RUNTIME",
         "ncnn": "gonogo.runtimes.ncnn:RUNTIME",
         "native": "gonogo.runtimes.native:RUNTIME",
     },
