@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def run_board(
     cost, latency = _costs(plan)
     minutes = request.minutes or (None if request.full else MINUTES)
     deadline = None if minutes is None else started + 60 * minutes
-    answers = _train(plan, deadline, progress, ended)
+    answers = _train(plan, cost, deadline, progress, ended)
     rows = _rows(plan, cost, latency, answers)
     cells: tuple[Cell, ...] = ()
     if board.augmented and not request.quick and (deadline is None or time.monotonic() < deadline):
@@ -237,9 +237,17 @@ class Answers:
     leaky: Float32Array
 
 
-def _train(plan: Plan, deadline: float | None, progress: Progress | None, ended: Ended | None) -> dict[str, Answers]:
+def _train(
+    plan: Plan,
+    cost: Mapping[str, Cost],
+    deadline: float | None,
+    progress: Progress | None,
+    ended: Ended | None,
+) -> dict[str, Answers]:
     """Return the answers of every network that was trained on all folds before time was over."""
     able = [entry for entry in plan.entries if not plan.why_not(entry)]
+    # The study's own first, then what takes least: where time is short, one heavy network costs the rows of all others.
+    able.sort(key=lambda own: (own.name != plan.board.first, not own.contender.is_pretrained, cost[own.name].macs))
     each = plan.splits.count + 1
     done, found = 0, {}
     for entry in able:
