@@ -106,6 +106,21 @@ def test_a_finished_fit_is_gone_on_with_in_no_time_and_says_the_same(plates_fit,
         assert again[name] == before[name]
 
 
+@pytest.mark.slow
+def test_the_page_compares_with_earlier_fits(plates_fit, plates: Path, browser: Browser, tmp_path: Path):
+    out, found = plates_fit
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    changed = {**found, "photos": "0" * 64, "params": 12_345, "device": "another machine"}
+    (earlier / "fit.json").write_text(json.dumps(changed))
+    fitted(in_process("fit", plates, "--out", out, *QUICK, "--resume", "--beside", earlier))
+    with visit(browser, out / "report.html") as seen:
+        rows = seen.page.locator("[aria-labelledby=beside] tbody tr").all_inner_texts()
+        assert [row.split("\t")[0] for row in rows] == [out.name, "earlier (other photos, another machine)"]
+        assert ["12,345" in row for row in rows] == [False, True]
+        assert seen.errors == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -115,6 +130,7 @@ def test_a_finished_fit_is_gone_on_with_in_no_time_and_says_the_same(plates_fit,
         (("--good", "none", "--max-escape", "1%"), "has no good class and so no escapes"),
         (("--storage", "nowhere://x"), "--storage"),
         (("--weights", "gone.pth"), "no file gone.pth"),
+        (("--beside", "gone"), "--beside gone holds no fit that has ended"),
     ],
 )
 def test_contradictions_are_refused_before_any_work(plates: Path, tmp_path: Path, words, said):

@@ -74,6 +74,10 @@ def run(
     colour: Colour = None,
     bit_depth: BitDepth = 8,
     skip_unreadable: SkipUnreadable = False,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of an earlier fit that the page compares with; may be given again."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a fit in the folder stopped.")] = False,
     force: Force = False,
     as_json: AsJson = False,
@@ -122,6 +126,7 @@ def run(
             seed,
             resume,
             force,
+            tuple(beside or ()),
         )
         found = fit(request, say=console.note, progress=console.progress, report=console.within_job)
         _show(console, found)

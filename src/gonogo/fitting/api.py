@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,7 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     force: bool = False,
+    beside: Sequence[str | Path] = (),
     say: Callable[[str], None] = print,
     max_escape: Number | None = None,
     confidence: Number | None = None,
@@ -81,6 +82,7 @@ def fit(
         seed: of every random choice.
         resume: go on where a fit in the folder stopped.
         force: replace the folder.
+        beside: folders of earlier fits that the page compares with.
         say: called with each line worth reading.
         max_escape: as of `budgets_from`.
         confidence: as of `budgets_from`.
@@ -108,6 +110,16 @@ def fit(
         max_size_kb=max_size_kb,
     )
     request = FitRequest(
-        Path(photos), Path(out), budgets, minutes, trials, source, DataOptions(**data), None, seed, resume, force
+        Path(photos),
+        Path(out),
+        budgets,
+        minutes,
+        trials,
+        source,
+        DataOptions(**data),
+        seed=seed,
+        resume=resume,
+        force=force,
+        beside=tuple(map(Path, beside)),
     )
     return run_fit(request, say=say)

@@ -15,6 +15,7 @@ from gonogo.data.manifest import Manifest
 from gonogo.errors import DataError, UsageError
 from gonogo.files import write_text
 from gonogo.fitting.advice import advise_recipe
+from gonogo.fitting.beside import read_beside
 from gonogo.fitting.effort import last_effort, plan_effort
 from gonogo.fitting.looked import Looked, look
 from gonogo.fitting.outcome import Outcome, judge
@@ -87,6 +88,7 @@ class Fitted:
             "cannot": self.looked.proof.cannot(self.request.budgets.confidence),
             "proof": {"rate": self.looked.proof.rate, "parts": self.looked.proof.parts},
             "notes": list(self.looked.notes),
+            "photos": self.outcome.run.config.fingerprint,
             "interrupted": self.interrupted,
             "seconds": self.seconds,
         }
@@ -123,6 +125,7 @@ def fit(
             "NAME, or leave --max-escape and --max-overkill out"
         )
     check_storage(request.storage)
+    others = read_beside(request.beside)
     if request.weights is not None:
         read_pretrained(STUMP, request.weights, {})  # a file that is not there is said before any work
     request.open_folder()
@@ -142,7 +145,7 @@ def fit(
     asked = assess(request.out / RUN, split="val", out=request.out / PROOF, force=True)
     fitted = Fitted(request, looked, search, chosen, outcome, interrupted, clock.elapsed)
     assert asked.folder is not None
-    write_fit_page(request.out / PAGE, page_of(fitted, asked.folder / SHEET_NAME))
+    write_fit_page(request.out / PAGE, page_of(fitted, asked.folder / SHEET_NAME, others))
     write_text(request.out / RESULT, json.dumps(fitted.to_json(), indent=2) + "\n")
     clock.keep()
     return fitted

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gonogo.bench.timer import device_name
 from gonogo.evaluate.guarantee import percent
 from gonogo.evaluate.metrics import evaluate
+from gonogo.fitting.beside import beside_table
 from gonogo.report.answered import Answered
 from gonogo.report.fit import FitPage, Point
 from gonogo.report.study import StudyTable
@@ -22,12 +24,13 @@ NARROW = "\N{NO-BREAK SPACE}"
 COSTLY = 0.1  # of the good parts lost, from which a gauge without a budget for that is no good news
 
 
-def page_of(fitted: Fitted, mistakes: Path) -> FitPage:
+def page_of(fitted: Fitted, mistakes: Path, others: Sequence[tuple[str, dict[str, Any]]] = ()) -> FitPage:
     """Return what the page shows.
 
     Args:
         fitted: what came out.
         mistakes: picture of the worst ones.
+        others: earlier fits, as `read_beside` gives them.
     """
     outcome, request = fitted.outcome, fitted.request
     answered = _answered(outcome.run, request.data.resolve().name or str(request.data))
@@ -46,6 +49,7 @@ def page_of(fitted: Fitted, mistakes: Path) -> FitPage:
         points=tuple(_points(fitted)),
         rivals=outcome.rivals,
         front=_front(fitted),
+        beside=beside_table((request.out.resolve().name, fitted.to_json()), others),
         files=_files(outcome.rows),
         mistakes=mistakes,
         sources=tuple(_sources(fitted)),

@@ -38,6 +38,7 @@ class FitRequest:
         seed: of every random choice.
         resume: go on where an earlier fit in the folder stopped.
         force: replace the folder.
+        beside: folders of fits that have ended, for the page to show beside this one.
     """
 
     data: Path
@@ -51,6 +52,7 @@ class FitRequest:
     seed: int = 0
     resume: bool = False
     force: bool = False
+    beside: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.minutes >= LEAST_MINUTES:

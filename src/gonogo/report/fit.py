@@ -60,6 +60,7 @@ class FitPage:
         points: what was tried.
         rivals: known networks and their time on this machine, in the same run.
         front: what was trained whole, as a table.
+        beside: this fit and earlier ones, a row each; None where there is nothing to compare with.
         files: of the gauge, timed.
         mistakes: picture of the worst ones.
         sources: what, and where it came from.
@@ -79,6 +80,7 @@ class FitPage:
     points: tuple[Point, ...]
     rivals: tuple[tuple[str, float], ...]
     front: StudyTable
+    beside: StudyTable | None
     files: StudyTable
     mistakes: Path
     sources: tuple[tuple[str, str], ...]
