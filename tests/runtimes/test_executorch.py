@@ -43,6 +43,15 @@ def test_both_runtimes_answer_alike_and_the_gauge_holds(gauge: Path):
     assert np.allclose(first.novelty, second.novelty, atol=1e-4, rtol=1e-4)
 
 
+def test_where_operators_run_is_told(gauge: Path):
+    found = RUNTIMES.get("executorch").placement(gauge / "model.pte")  # type: ignore[misc]
+    assert found.delegate == "XNNPACK"
+    assert found.parts >= 1
+    assert "dim_order_ops::_to_dim_order_copy" in found.own  # bytes to floats, which XNNPACK does not have
+    assert not any("conv" in name for name in found.own)
+    assert "the runtime itself dim_order_ops::_to_dim_order_copy, " in found.in_words
+
+
 def test_the_file_alone_is_a_gauge_and_says_so_in_methods_of_its_own(gauge: Path, tmp_path: Path):
     alone = Path(shutil.copyfile(gauge / "model.pte", tmp_path / "model.pte"))
     opened, whole = Gauge.load(alone), Gauge.load(gauge)

@@ -42,6 +42,12 @@ def test_both_runtimes_answer_alike_and_the_gauge_holds(gauge: Path):
     assert np.allclose(first.novelty, second.novelty, atol=1e-4, rtol=1e-4)
 
 
+def test_where_operators_run_is_told(gauge: Path):
+    found = RUNTIMES.get("litert").placement(gauge / "model.tflite")  # type: ignore[misc]
+    assert (found.delegate, found.parts, found.own) == ("XNNPACK", 1, ())
+    assert found.in_words == "XNNPACK runs all of it"
+
+
 def test_the_file_alone_is_a_gauge(gauge: Path, tmp_path: Path):
     alone = Path(shutil.copyfile(gauge / "model.tflite", tmp_path / "model.tflite"))
     opened, whole = Gauge.load(alone), Gauge.load(gauge)

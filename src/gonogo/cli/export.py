@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gonogo.cli.console import Console
 from gonogo.cli.options import AsJson, DryRun, Force, missing_train_extra
+
+if TYPE_CHECKING:
+    from gonogo.runtimes import Placement
 
 
 def run(
@@ -34,6 +38,7 @@ def run(
             console.result({"would_write": str(out), "files": names})
             return
         exported = export_gauge(Run.open(run_folder), out, formats or ["onnx"], force=force)
+        placements = {file.path: _placement(out / file.path, file.runtime) for file in exported.gauge.files}
         files = [
             {
                 "runtime": file.runtime,
@@ -43,6 +48,7 @@ def run(
                 "max_abs_diff": parity.max_abs_diff,
                 "verdicts_equal": parity.verdicts_equal,
                 "refused": None,
+                "placement": asdict(where) if (where := placements[file.path]) is not None else None,
             }
             for file, parity in zip(exported.gauge.files, exported.parities, strict=True)
         ]
@@ -60,8 +66,19 @@ def run(
                 for file, parity in zip(exported.gauge.files, exported.parities, strict=True)
             ),
         )
+        for name, placement in placements.items():
+            if placement is not None:
+                console.line(f"{name}: {placement.in_words}")
         leaky = exported.gauge.facts.about["leaky"]
         if leaky:
             console.note("leaky: this gauge comes from a split that leaks; every figure in it is too good")
         console.line(f"gauge: {out}   next: gonogo verify {out}   gonogo predict {out} PHOTOS")
         console.result({"gauge": str(out), "files": files, "leaky": leaky})
+
+
+def _placement(path: Path, runtime: str) -> Placement | None:
+    """Return where a file's operators run, under a runtime that delegates some."""
+    from gonogo.runtimes import RUNTIMES
+
+    found = RUNTIMES.get(runtime).placement
+    return None if found is None else found(path)

@@ -28,6 +28,28 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True)
+class Placement:
+    """Where the operators of a file run, under a runtime that hands parts of the graph to a library of quick kernels.
+
+    Attributes:
+        delegate: that library.
+        parts: how many parts of the graph it takes.
+        own: the operators that are left to the runtime's own kernels, in their order.
+    """
+
+    delegate: str
+    parts: int
+    own: tuple[str, ...]
+
+    @property
+    def in_words(self) -> str:
+        """A sentence's end, such as "XNNPACK runs 2 parts of it, the runtime itself mean and sum"."""
+        taken = f"{self.delegate} runs {'one part' if self.parts == 1 else f'{self.parts} parts'} of it"
+        names = list(dict.fromkeys(self.own))
+        return f"{taken}, the runtime itself {', '.join(names)}" if names else f"{self.delegate} runs all of it"
+
+
+@dataclass(frozen=True)
 class Runtime:
     """An entry of the registry.
 
@@ -35,11 +57,13 @@ class Runtime:
         open: (file, threads) to session.
         version: of the installed library.
         device_bytes: what a device holds of a file, where that is not the file itself but what is compiled from it.
+        placement: of a file's operators, where the runtime delegates some.
     """
 
     open: Callable[[Path, int], Session]
     version: Callable[[], str]
     device_bytes: Callable[[Path], int] | None = None
+    placement: Callable[[Path], Placement] | None = None
 
 
 RUNTIMES: Registry[Runtime] = Registry(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.errors import DataError, GaugeError, MissingExtraError
-from gonogo.runtimes import Runtime
+from gonogo.runtimes import Placement, Runtime
 from gonogo.runtimes.quiet import quiet
 from gonogo.types import Answer, UInt8Array
 
@@ -126,9 +126,25 @@ class ExecutorchSession:
         return Answer(**{name: values.numpy() for name, values in zip(self._outputs, told, strict=True)})
 
 
+def _placement(path: Path) -> Placement:
+    """Return what the program calls: parts that were delegated when it was written, and kernels.
+
+    It is read by the exporter's own package, which takes seconds to import.
+    """
+    with quiet():
+        from executorch.exir._serialize._program import deserialize_pte_binary
+        from executorch.exir.schema import DelegateCall, KernelCall
+
+    found = deserialize_pte_binary(path.read_bytes())
+    (plan,) = [own for own in getattr(found, "program", found).execution_plan if own.name == "forward"]
+    calls = [one.instr_args for chain in plan.chains for one in chain.instructions]
+    own = tuple(plan.operators[call.op_index].name for call in calls if isinstance(call, KernelCall))
+    return Placement("XNNPACK", sum(isinstance(call, DelegateCall) for call in calls), own)
+
+
 def _version() -> str:
     load_binding()
     return version(PACKAGE)
 
 
-RUNTIME = Runtime(open=ExecutorchSession, version=_version)
+RUNTIME = Runtime(open=ExecutorchSession, version=_version, placement=_placement)

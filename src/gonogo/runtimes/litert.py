@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.errors import DataError, GaugeError, MissingExtraError
-from gonogo.runtimes import Runtime
+from gonogo.runtimes import Placement, Runtime
 from gonogo.runtimes.quiet import quiet
 from gonogo.types import Answer, UInt8Array
 
@@ -19,6 +19,7 @@ EXTRA = "litert"
 METADATA_KEY = "gonogo"
 PACKAGE = "ai-edge-litert"
 IDENTIFIER = b"TFL3"
+DELEGATE = "DELEGATE"  # how LiteRT calls a part of the graph that something else runs
 
 
 def load_interpreter() -> Any:
@@ -104,9 +105,26 @@ class LitertSession:
         return Answer(**{name: self._model.get_tensor(place) for name, place in self._outputs.items()})
 
 
+def _placement(path: Path) -> Placement:
+    """Return what lies between the inputs and the outputs of delegated parts, and what does not."""
+    operators = LitertSession(path)._model._get_ops_details()
+    parts = [own for own in operators if own["op_name"] == DELEGATE]
+    makers = {tensor: own for own in operators if own not in parts for tensor in own["outputs"]}
+    taken: set[int] = set()
+    for part in parts:
+        given, wanted = set(part["inputs"]), list(part["outputs"])
+        while wanted:
+            maker = makers.get(wanted.pop())
+            if maker is not None and maker["index"] not in taken:
+                taken.add(maker["index"])
+                wanted += [tensor for tensor in maker["inputs"] if tensor not in given]
+    own = tuple(one["op_name"] for one in operators if one not in parts and one["index"] not in taken)
+    return Placement("XNNPACK", len(parts), own)
+
+
 def _version() -> str:
     load_interpreter()
     return version(PACKAGE)
 
 
-RUNTIME = Runtime(open=LitertSession, version=_version)
+RUNTIME = Runtime(open=LitertSession, version=_version, placement=_placement)
