@@ -1,8 +1,8 @@
 """Every small network of the registry in every exporter's file, on 200 real photos: how far the answers are apart.
 
 Claim: probabilities within 1e-4 of PyTorch's, heat maps too, and every verdict the same. The file on disk answers.
-Weights are drawn and BatchNorm is estimated on the photos; the threshold lies in the middle half of their scores, so that
-no verdict is out of reach. Runtimes that are not installed, and networks that an exporter refuses, are named.
+Weights are drawn and BatchNorm is estimated on the photos; the threshold lies in the middle half of their scores, so
+that no verdict is out of reach. Runtimes that are not installed, and networks that an exporter refuses, are named.
 Run: python benchmarks/parity.py [--write]   (writes docs/parity.md; all runtimes: make runtimes)
 """
 
@@ -58,7 +58,7 @@ def geometry_of(name: str, architecture: Architecture, network: Network) -> Geom
 
 
 def between(scores: np.ndarray) -> float:
-    """Return a threshold in the widest gap of the middle half of (N,) scores: at one of them, the last digit decides."""
+    """Return a threshold in the widest gap of the middle half of (N,) scores: at a score, the last digit decides."""
     middle = np.sort(scores)[len(scores) // 4 : 3 * len(scores) // 4]
     place = int(np.diff(middle).argmax())
     return float(middle[place : place + 2].mean())
