@@ -52,7 +52,9 @@ def geometry_of(name: str, architecture: Architecture, network: Network) -> Geom
     """Return how castings come to a network: as they are, or at the size that it was made for."""
     colour = architecture.colour or "grey"
     whole = architecture.size == (SIDE, SIDE) and network.fixed_size is None
-    reading = READING.get(name.partition("-")[0], {}) if whole else {"size": network.fixed_size or architecture.size}
+    size = network.fixed_size or architecture.size
+    # Resizing to half or less would skip pixels, and is refused.
+    reading = READING.get(name.partition("-")[0], {}) if whole else {"size": size, "reduce": SIDE // (2 * size[0]) + 1}
     channels = 3 if colour == "rgb" else 1
     return Geometry(SIDE, SIDE, colour=colour, mean=(127.5,) * channels, std=(64.0,) * channels, **reading)
 
