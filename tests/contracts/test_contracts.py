@@ -461,6 +461,22 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
 
 
 @pytest.mark.parametrize(
+    "exporter",
+    [name if name in ("onnx", "ncnn", "c") else pytest.param(name, marks=pytest.mark.slow) for name in EXACT],
+)
+def test_an_exported_file_resizes_to_the_very_levels_of_geometry(exporter: str, tmp_path: Path):
+    need(exporter)
+    entry = EXPORTERS.get(exporter)
+    # From 3 pixels to 2: many levels lie in the middle between two whole ones.
+    geometry = Geometry(60, 90, 1, None, 1, mean=(0.0,), std=(1.0,), size=(40, 60))
+    facts = facts_of(geometry, 2, "a")
+    pixels = np.stack([noise(60, 90, 1, seed) for seed in range(6)])
+    entry.write(Deployed(Transparent(), geometry, facts.decision.task).eval(), facts, pixels, tmp_path / entry.filename)  # type: ignore[arg-type]
+    heat = RUNTIMES.get(entry.runtime).open(tmp_path / entry.filename, 1)(pixels).heatmap
+    assert np.array_equal(heat, geometry.apply(pixels)[..., 0].astype(np.float32))
+
+
+@pytest.mark.parametrize(
     ("exporter", "good"),
     [
         pytest.param(exporter, good, marks=pytest.mark.slow if good is None and exporter != "onnx" else ())

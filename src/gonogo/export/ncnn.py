@@ -37,16 +37,17 @@ class FromPixels(nn.Module):
         geometry = preprocess.geometry
         x, y, _, _ = geometry.region
         (rows, columns), r = geometry.reduced_size, geometry.reduce
+        # Products by powers of two: ncnn divides by an approximate reciprocal, and halves would come out too low.
         values = values[:, :, y : y + rows * r, x : x + columns * r]
         if geometry.colour == "grey" and geometry.channels == 3:
-            values = torch.floor(((values * preprocess.luma).sum(1, keepdim=True) + LUMA_HALF) / LUMA_SCALE)
+            values = torch.floor(((values * preprocess.luma).sum(1, keepdim=True) + LUMA_HALF) * (1 / LUMA_SCALE))
         # Pooled also where nothing is reduced: PNNX tells by it which axis is the batch, and where nothing tells, it
         # counts axes off by one. A mean is a whole number of 1/r^2; a quarter of one more rounds halves up for sure.
         pooled = nn.functional.avg_pool2d(values, r, r)
         values = torch.floor(pooled + (0.5 + 0.25 / r**2)) if r > 1 else pooled
         if geometry.size is not None:
             resized = preprocess.down @ (values @ preprocess.across)
-            values = torch.floor((resized + TAP_SCALE**2 // 2) / TAP_SCALE**2)
+            values = torch.floor((resized + TAP_SCALE**2 // 2) * (1 / TAP_SCALE**2))
         return self.network.answer(preprocess.normalise(values))
 
 
