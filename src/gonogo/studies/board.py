@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gonogo.data.formats import MixedRule
 from gonogo.evaluate.metrics import Evaluation
 from gonogo.studies.contenders import Contender, Cost
 from gonogo.studies.latency import Latency
@@ -52,6 +53,7 @@ class Board:
         test: share of each class in the published test set, where the data name none.
         augmented: the study's augmentation, keys of the recipe, where it asked whether that pays; nothing where not.
         quick_epochs: of networks that learn from nothing, in a first look.
+        mixed: what a photo with boxes of several classes is, unless the user says.
     """
 
     study: str
@@ -61,6 +63,7 @@ class Board:
     test: float
     augmented: Mapping[str, Any] = field(default_factory=dict)
     quick_epochs: int = 2
+    mixed: MixedRule = "refuse"
 
     @property
     def contenders(self) -> tuple[Contender, ...]:

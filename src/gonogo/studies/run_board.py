@@ -145,8 +145,13 @@ def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Pla
     first_look = request.quick and not request.only
     entries = tuple(entry for entry in board.entries if entry.name in names and (entry.quick or not first_look))
     weights = find_weights(tuple(entry.contender for entry in entries), request.weights)
-    told = told_by_photos(request.data, request.options, progress)
-    options, notes = told.options, list(told.notes)
+    asked, notes = request.options, list[str]()
+    if asked.mixed == "refuse" != board.mixed:
+        asked = replace(asked, mixed=board.mixed)
+        notes.append(f"photos with boxes of several classes, if any: as with --mixed {board.mixed}; give another rule")
+    told = told_by_photos(request.data, asked, progress)
+    options = told.options
+    notes += told.notes
     if request.quick:
         notes.append(
             f"a first look: {len(entries)} of {len(board.entries)} networks, and what learns from nothing learns for "

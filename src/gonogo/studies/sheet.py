@@ -35,6 +35,7 @@ SHEET = Board(
     first=LARGEST,
     folds=5,
     test=0.1,
+    mixed="first",  # the class that NEU-DET's file names give each photo
     entries=(
         _custom(LARGEST, "custom_590k_dw", quick=True),
         _changed("BlurPool", "blurpool", "blurpool"),
