@@ -229,6 +229,7 @@ def test_commutators_of_eight_photos_each_are_split_by_part(real_data: Path):
     assert all(len(sides) == 1 for sides in by_item.values())
 
 
+@pytest.mark.slow
 # The audit's tests search the next two sets as well; whichever comes first waits, the other recalls.
 def test_steel_strip_is_split_without_a_leak(real_data: Path):
     made = make_split(SplitRequest(real_data / "x-sdd"))
@@ -236,6 +237,7 @@ def test_steel_strip_is_split_without_a_leak(real_data: Path):
     assert made.division.unbalanced == ()
 
 
+@pytest.mark.slow
 def test_some_castings_are_split_without_a_leak(real_data: Path, tmp_path: Path):
     casting = read_dataset(real_data / "casting")
     few = casting.keep(n % 12 == 0 for n in range(len(casting)))

@@ -69,6 +69,7 @@ def test_a_turn_by_half_a_right_angle_loses_less_than_one_by_a_whole_one(looked:
     assert [row.change.value for row in advice["rotate"].kept] == [45.0, 90.0, 180.0]
 
 
+@pytest.mark.slow
 def test_three_pixels_do_not_survive_a_strong_reduction(looked: Look):
     subjects, _ = looked(pinhole)
     factors = factors_for(subjects)

@@ -73,6 +73,7 @@ def test_where_looks_do_not_tell_the_classes_apart_nothing_is_claimed(tmp_path: 
     assert "nothing can be said" in found.summary
 
 
+@pytest.mark.slow
 def test_a_rare_class_is_not_judged_and_does_not_stop_the_others(surfaces: Path):
     rng = np.random.default_rng(2)
     (surfaces / "rare").mkdir()

@@ -27,7 +27,7 @@ CHANGES = {"timm": {"backbone": "mobilenetv2_035"}, "nasnet-mobile": {"filters":
 UNPRUNABLE = {"vit-study": "is a parameter outside of any layer"}
 PRUNABLE = [name for name in ARCHITECTURES if name not in UNPRUNABLE]
 LARGE = {"nasnet-mobile", "vgg16-bn", "densenet40", "resnet56", "resnet47-v2", "resnet65-v2"}
-LARGE |= {"sheet-340k", "sheet-340k-dw", "sheet-590k", "sheet-590k-dw"}
+LARGE |= {"sheet-140k-dw", "resnet20-v2", "sheet-340k", "sheet-340k-dw", "sheet-590k", "sheet-590k-dw"}
 QUICK_OR_SLOW = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in PRUNABLE]
 SIDE = 64
 

@@ -53,7 +53,7 @@ SIBLINGS = SHEETS - {"sheet-590k-dw"} | RESNETS - {"resnet20", "resnet20-v2"}
 # Whose many layers or branches take the exporter long; a backbone of timm is exported in tests/train/test_timm.py.
 LONG_TO_EXPORT = {
     *(*SIBLINGS, *SHEETS, *RESNETS, "nasnet-mobile", "vit-study", "densenet40", "vgg16-bn", "timm"),
-    *("taper-wide", "taper-fine"),
+    *("taper-wide", "taper-fine", "stump"),
 }
 QUICK = [pytest.param(arch, marks=pytest.mark.slow) if arch in SIBLINGS else arch for arch in ARCHITECTURES]
 # Those that answer as the network does to the last digits; eight bits have a threshold of their own.
@@ -479,7 +479,7 @@ def test_an_exported_file_resizes_to_the_very_levels_of_geometry(exporter: str, 
 @pytest.mark.parametrize(
     ("exporter", "good"),
     [
-        pytest.param(exporter, good, marks=pytest.mark.slow if good is None and exporter != "onnx" else ())
+        pytest.param(exporter, good, marks=pytest.mark.slow if good is None else ())
         for exporter in EXACT
         for good in ("a", None)
     ],

@@ -54,7 +54,7 @@ def test_predict_works_and_draws(gauge_folder: Path, plates: Path, tmp_path: Pat
 def test_bench_works(gauge_folder: Path):
     done = base("bench", gauge_folder, "--repeats", 3, "--json")
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["rows"]) == 2
+    assert len(json.loads(done.stdout)["rows"]) == 4  # two batches, from pixels and from JPEG
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,15 @@ def _place(name: str, names: list[str]) -> int:
     return places[int(later or 1) - 1]
 
 
-RENAMES = ["run.toml", "checkpoint.safetensors 3"]
-SLOW_RENAMES = ["manifest.csv", "model.json", "checkpoint.safetensors", "checkpoint.safetensors 2", "history.csv"]
+RENAMES = ["checkpoint.safetensors 3"]
+SLOW_RENAMES = [
+    "run.toml",
+    "manifest.csv",
+    "model.json",
+    "checkpoint.safetensors",
+    "checkpoint.safetensors 2",
+    "history.csv",
+]
 SLOW_RENAMES += ["model.safetensors", "predictions.parquet", "metrics.json"]
 BATCHES = [(3, 24)]
 SLOW_BATCHES = [(1, 8), (1, 16), (2, 8), (2, 32), (3, 8), (4, 8), (4, 32)]

@@ -184,6 +184,7 @@ def test_a_gauge_works_wherever_it_is_copied_and_without_the_run(work: Path, exp
     assert gonogo("verify", "g", cwd=tmp_path / "device").returncode == 0
 
 
+@pytest.mark.slow
 def test_kinds_are_sorted_exported_and_evaluated_on_some_of_the_kinds(tmp_path: Path):
     kinds = write_kinds(tmp_path / "photos", 12)
     arguments = ("--epochs", 15, "--batch-size", 8, "--device", "cpu")

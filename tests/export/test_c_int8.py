@@ -70,7 +70,7 @@ def differing_bits(graph: Graph, facts: object, geometry: Geometry, folder: Path
     [
         ("taper", {}),
         ("taper-study", {}),
-        ("stump", {"cut": 2}),
+        pytest.param("stump", {"cut": 2}, marks=pytest.mark.slow),
         pytest.param("stump", {"cut": 7}, marks=pytest.mark.slow),
         pytest.param("resnet20", {"blocks": 1}, marks=pytest.mark.slow),
         pytest.param("sheet-140k-dw", {}, marks=pytest.mark.slow),

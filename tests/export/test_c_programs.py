@@ -110,6 +110,7 @@ def sanitized(compiler: str, folder: Path, path: Path, photos: np.ndarray, *flag
     return [[float(word) for word in line.split()] for line in run.stdout.decode().splitlines()]
 
 
+@pytest.mark.slow
 def test_sanitizers_find_nothing_in_a_quick_look(tmp_path: Path):
     geometry = Geometry(61, 83, 3, (2, 3, 76, 55), 2, size=(24, 30))
     deployed, _, path = network_as_c(tmp_path, "taper", geometry, novelty=True)

@@ -32,6 +32,7 @@ def test_published_figures_are_those_of_the_study():
     assert (row["params"], row["params_trainable"], row["macs"]) == (4_010_110, 2_562, 16.16e9)
 
 
+@pytest.mark.slow
 def test_costs_are_counted_and_timed(tmp_path: Path):
     geometry = Geometry(160, 120, mean=(127.5,), std=(64.0,))
     found = costs(
@@ -65,6 +66,7 @@ def backbone(real_data: Path) -> Path:
     return next((real_data / "weights").glob("mobilenet_v2*.pth"))
 
 
+@pytest.mark.slow
 def test_weights_are_found_by_what_they_fit(backbone: Path, tmp_path: Path):
     found = find_weights(CONTENDERS, [backbone.parent])
     assert set(found.values()) == {backbone}

@@ -153,6 +153,7 @@ def test_a_cut_is_chosen_reported_and_trained(synthetic: Path, weights: Path, tm
     assert export_gauge(run, tmp_path / "gauge").parities[0].max_abs_diff <= 1e-4
 
 
+@pytest.mark.slow
 def test_the_test_s_photos_play_no_part_in_the_choice(synthetic: Path, weights: Path, tmp_path: Path):
     options, small = {"cut": "auto", "statistics": "avg"}, DataOptions(size=(64,))
     before = plan(request(synthetic, tmp_path / "run", weights, options, options=small))

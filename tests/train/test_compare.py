@@ -87,6 +87,7 @@ def test_what_is_written(compared: Compared):
     assert np.allclose(np.array(table["prob_defect"]) + np.array(table["prob_ok"]), 1)
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped_to_the_same_bits(compared: Compared, plates: Path, tmp_path: Path):
     out = tmp_path / "out"
     asked = CompareRequest(plates, ways("none", "focal"), out, folds=3, options=BY_NAME)
@@ -113,6 +114,7 @@ def test_it_goes_on_where_it_stopped_to_the_same_bits(compared: Compared, plates
     assert again.comparison == compared.comparison
 
 
+@pytest.mark.slow
 def test_another_candidate_is_trained_alone_and_other_settings_are_not_mixed_up(
     compared: Compared, plates: Path, tmp_path: Path
 ):

@@ -115,6 +115,7 @@ def test_the_command_refuses_in_one_line_and_writes_nothing(leaky_plates: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_leaky_run_is_marked(leaky_plates: Path, tmp_path: Path):
     run = tmp_path / "run"
     words = ("train", leaky_plates, "-o", run, "--allow-leaks", *QUICK)

@@ -130,6 +130,7 @@ def test_golden_images_hold_the_novelty_and_a_changed_one_is_noticed(gauge: Gaug
     assert not replace(row[1], max_abs_diff_novelty=2e-4).holds
 
 
+@pytest.mark.slow
 def test_it_can_be_left_out(run: Run, tmp_path: Path):
     request = TrainRequest(Path(run.config.data), tmp_path / "run", recipe={"epochs": 1}, options=OPTIONS)
     plain = train(replace(request, reject_unknown=False))

@@ -63,6 +63,7 @@ def test_features_are_computed_once(plates: Path, tmp_path: Path, empty_cache: P
         assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_features_that_a_disk_fault_cut_are_computed_again(plates: Path, tmp_path: Path, empty_cache: Path):
     first = train(request(plates, tmp_path, "test_resnet"))
     for path in (cache_folder() / "features").glob("*.safetensors"):

@@ -86,6 +86,7 @@ def test_the_same_seed_gives_the_same_bits(plates: Path, weights: Path, stump_ru
     assert (again.path / "model.safetensors").read_bytes() == (stump_run.path / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_an_exported_stump_answers_as_it_was_trained(stump_run: Run, plates: Path, tmp_path: Path):
     exported = export_gauge(stump_run, tmp_path / "gauge")
     assert exported.parities[0].max_abs_diff <= 1e-4
