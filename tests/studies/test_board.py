@@ -25,6 +25,7 @@ from gonogo.studies.request import StudyRequest
 from gonogo.studies.run_board import run_board
 from gonogo.studies.sheet import SHEET
 from gonogo.studies.two_splits import HONEST, PUBLISHED, TESTED, TwoSplits
+from gonogo.train.candidates import Entrant
 from gonogo.train.prepare import DataOptions, read_photos
 from gonogo.train.recipe import resolve_recipe
 
@@ -84,6 +85,14 @@ def test_every_row_of_a_board_exists(board: Board):
         architecture.options(entry.contender.options)
         resolve_recipe(architecture.recipe, entry.contender.recipe)
         assert all(name in SURGERIES for name in entry.contender.surgery)
+
+
+@pytest.mark.parametrize("board", [CASTING, SHEET], ids=lambda board: board.study)
+def test_every_network_has_a_recipe_that_needs_nothing_held_out(board: Board):
+    learning = [entry.contender for entry in board.entries if not entry.contender.is_pretrained]
+    schedules = {own.name: Entrant.of(own.candidate(None)).recipe.schedule for own in learning}
+    assert len(schedules) >= 5
+    assert "plateau" not in schedules.values()
 
 
 def test_one_division_leaks_and_the_other_does_not(castings_twice: Path):

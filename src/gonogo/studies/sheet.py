@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from gonogo.studies.board import Board, Entry
+from gonogo.studies.board import FIXED, Board, Entry
 from gonogo.studies.contenders import Contender
 from gonogo.studies.run_board import run_board
 
@@ -21,12 +21,12 @@ LARGEST = "sheet-590k-dw"
 
 
 def _custom(arch: str, published: str, *, quick: bool = False) -> Entry:
-    return Entry(Contender(arch, arch, published=published), SMALL, quick=quick)
+    return Entry(Contender(arch, arch, published=published, recipe=FIXED), SMALL, quick=quick)
 
 
 def _changed(name: str, published: str, *surgery: str, **recipe: object) -> Entry:
     """Return the study's largest network with one of the techniques that it tried."""
-    contender = Contender(f"{LARGEST}, {name}", LARGEST, published=published, recipe=recipe, surgery=surgery)
+    contender = Contender(f"{LARGEST}, {name}", LARGEST, published=published, recipe=FIXED | recipe, surgery=surgery)
     return Entry(contender, SMALL)
 
 
@@ -50,10 +50,10 @@ SHEET = Board(
         _custom("sheet-340k", "custom_340k"),
         _custom("sheet-140k-dw", "custom_140k_dw"),
         _custom("sheet-140k", "custom_140k"),
-        Entry(Contender("ResNet-20 v2", "resnet20-v2", published="resnet20"), SMALL, heavy=True),
-        Entry(Contender("ResNet-47 v2", "resnet47-v2", published="resnet47"), SMALL, heavy=True),
-        Entry(Contender("ResNet-65 v2", "resnet65-v2", published="resnet65"), SMALL, heavy=True),
-        Entry(Contender("Vision Transformer", "vit-study", published="vit"), SMALL, heavy=True),
+        Entry(Contender("ResNet-20 v2", "resnet20-v2", published="resnet20", recipe=FIXED), SMALL, heavy=True),
+        Entry(Contender("ResNet-47 v2", "resnet47-v2", published="resnet47", recipe=FIXED), SMALL, heavy=True),
+        Entry(Contender("ResNet-65 v2", "resnet65-v2", published="resnet65", recipe=FIXED), SMALL, heavy=True),
+        Entry(Contender("Vision Transformer", "vit-study", published="vit", recipe=FIXED), SMALL, heavy=True),
         Entry(
             Contender("MobileNetV2, frozen", "stump", {"cut": 18, "statistics": "avg"}, "mobilenet_v2"),
             LARGE, quick=True,
