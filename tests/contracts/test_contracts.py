@@ -384,6 +384,14 @@ GEOMETRIES = {
 
 FEW_GEOMETRIES = {"cropped and reduced"}
 QUICK_GEOMETRIES = {*FEW_GEOMETRIES, "reduced and resized", "any size that holds the crop"}
+# With the others a quick test is that one network is exported; what else they must do takes many seconds each.
+QUICK_EXPORTERS = {"onnx", "ncnn", "c"}
+
+
+def quick_geometries(exporter: str) -> set[str]:
+    if exporter not in QUICK_EXPORTERS:
+        return set()
+    return QUICK_GEOMETRIES if exporter == "onnx" else FEW_GEOMETRIES
 
 
 @pytest.mark.parametrize(
@@ -392,7 +400,7 @@ QUICK_GEOMETRIES = {*FEW_GEOMETRIES, "reduced and resized", "any size that holds
         pytest.param(
             exporter,
             name,
-            marks=() if name in (QUICK_GEOMETRIES if exporter == "onnx" else FEW_GEOMETRIES) else pytest.mark.slow,
+            marks=() if name in quick_geometries(exporter) else pytest.mark.slow,
         )
         for exporter in EXACT
         for name in GEOMETRIES
@@ -441,7 +449,9 @@ QUICK_REDUCTIONS = {(3, 3)}
         pytest.param(
             exporter,
             *case,
-            marks=() if case in QUICK_REDUCTIONS or (exporter, *case) == ("onnx", 1, 7) else pytest.mark.slow,
+            marks=()
+            if (case in QUICK_REDUCTIONS and exporter in QUICK_EXPORTERS) or (exporter, *case) == ("onnx", 1, 7)
+            else pytest.mark.slow,
         )
         for exporter in EXACT
         for case in product((1, 3), range(1, 8))
@@ -462,7 +472,7 @@ def test_an_exported_file_reduces_to_the_very_levels_of_geometry(
 
 @pytest.mark.parametrize(
     "exporter",
-    [name if name in ("onnx", "ncnn", "c") else pytest.param(name, marks=pytest.mark.slow) for name in EXACT],
+    [name if name in QUICK_EXPORTERS else pytest.param(name, marks=pytest.mark.slow) for name in EXACT],
 )
 def test_an_exported_file_resizes_to_the_very_levels_of_geometry(exporter: str, tmp_path: Path):
     need(exporter)
@@ -479,7 +489,7 @@ def test_an_exported_file_resizes_to_the_very_levels_of_geometry(exporter: str, 
 @pytest.mark.parametrize(
     ("exporter", "good"),
     [
-        pytest.param(exporter, good, marks=pytest.mark.slow if good is None else ())
+        pytest.param(exporter, good, marks=pytest.mark.slow if good is None or exporter not in QUICK_EXPORTERS else ())
         for exporter in EXACT
         for good in ("a", None)
     ],

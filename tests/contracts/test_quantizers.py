@@ -35,7 +35,7 @@ ARCHS: dict[str, dict[str, object]] = {
     "densenet40": {"depth": 10, "growth": 4},
     "vit-study": {"layers": 2, "hidden": (64, 32)},
 }
-SLOW = {"densenet40", "vit-study", "stump", "resnet20"}
+SLOW = {"densenet40", "vit-study", "stump", "resnet20", "taper-study"}
 NETWORKS = [pytest.param(arch, marks=pytest.mark.slow) if arch in SLOW else arch for arch in ARCHS]
 CASES = [
     pytest.param(name, arch, marks=pytest.mark.slow if arch in SLOW or (name in HEAVY and arch != "taper") else ())

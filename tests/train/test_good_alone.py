@@ -229,6 +229,7 @@ def test_a_run_says_what_it_knows_and_what_to_look_at(run: Run):
     assert len({learnt[row["path"]] for row in rows}) == 5
 
 
+@pytest.mark.slow
 def test_the_file_answers_as_the_network_does(run: Run, gauge: Gauge, good: Path):
     photos = np.stack([gauge.read(path) for path in sorted((good / "photos" / "defect").iterdir())[:20]])
     dark = np.round(photos * 0.15).astype(np.uint8)
