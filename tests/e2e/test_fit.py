@@ -106,6 +106,15 @@ def test_a_finished_fit_is_gone_on_with_in_no_time_and_says_the_same(plates_fit,
         assert again[name] == before[name]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("{}", "does not say 'answers_with'"), ("{", "cannot be read"), ("[]", "not say")]
+)
+def test_what_is_no_earlier_fit_is_refused_before_any_work(plates: Path, tmp_path: Path, text: str, said: str):
+    (tmp_path / "fit.json").write_text(text)
+    assert said in one_error_line(in_process("fit", plates, "--out", tmp_path / "fit", "--beside", tmp_path))
+    assert not (tmp_path / "fit").exists()
+
+
 @pytest.mark.slow
 def test_the_page_compares_with_earlier_fits(plates_fit, plates: Path, browser: Browser, tmp_path: Path):
     out, found = plates_fit

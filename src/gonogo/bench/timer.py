@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from gonogo.bench.memory import peak_memory_bytes
-from gonogo.bench.roofline import Roofline, measure_roofline
+from gonogo.bench.roofline import measure_roofline
 from gonogo.data.images import as_image, decode_photo
 from gonogo.gauge.gauge import Gauge, GaugeFile, check_golden
 from gonogo.gauge.golden import Golden
 from gonogo.runtimes import RUNTIMES
+from gonogo.types import UInt8Array
 
 WARM_UP = 50
 JPEG_QUALITY = 90
@@ -65,31 +66,33 @@ def bench(gauge: Gauge, *, threads: int = 1, batch: int = 1, repeats: int = 500)
     Returns:
         A row for each file and each of "pixels" (camera pixels in memory) and "jpeg" (decoding included); times are
         of one call of `batch` photos. `size_bytes` is what a device holds: the file, or what is compiled from it.
-        `peak_memory_bytes` is that of `bench.memory`; `roofline_share` how much of the
-        time the machine would need at its best for the network's multiply-adds in float32, which fewer bits can beat;
-        null with "jpeg", whose decoding no multiply-adds count.
+        `peak_memory_bytes` is that of `bench.memory`. `roofline_share` is the least time that this machine could take
+        for the call in float32, which fewer bits can beat, over the median; None with "jpeg", whose decoding it leaves
+        out.
     """
-    times = _times(gauge, threads, batch, repeats)
-    roofline = measure_roofline(threads)
+    golden, about = Golden.load(check_golden(gauge)), gauge.facts.about
+    times = _times(gauge, golden.pixels, threads, batch, repeats)
+    least_ms = measure_roofline(threads).least_ms(
+        macs=about["macs"], params=about["params"], pixels=golden.pixels[0].nbytes, batch=batch
+    )
     rows = []
     for file in gauge.files:
         peak = peak_memory_bytes(gauge, file.path, threads=threads, batch=batch)
         for start in ("pixels", "jpeg"):
             row = _row(gauge, file, start, times[f"{file.path}\t{start}"], threads, batch)
-            least = _least_ms(roofline, gauge, batch) / row["p50_ms"] if start == "pixels" else None
-            rows.append(row | {"peak_memory_bytes": peak, "roofline_share": least})
+            share = least_ms / row["p50_ms"] if start == "pixels" else None
+            rows.append(row | {"peak_memory_bytes": peak, "roofline_share": share})
     return rows
 
 
-def _times(gauge: Gauge, threads: int, batch: int, repeats: int) -> dict[str, np.ndarray]:
-    """Return the times of each file and start."""
-    golden = Golden.load(check_golden(gauge))
+def _times(gauge: Gauge, photos: UInt8Array, threads: int, batch: int, repeats: int) -> dict[str, np.ndarray]:
+    """Return the times of each file and start, on (N, H, W, C) camera pixels."""
     geometry = gauge.facts.geometry
-    jpegs = [_jpeg(photo) for photo in golden.pixels]
-    n = len(golden.pixels)
+    jpegs = [_jpeg(photo) for photo in photos]
+    n = len(photos)
 
     def stack(turn: int) -> np.ndarray:
-        return golden.pixels[np.arange(turn * batch, (turn + 1) * batch) % n]
+        return photos[np.arange(turn * batch, (turn + 1) * batch) % n]
 
     stacks = [stack(turn) for turn in range(n)]
     calls: dict[str, Callable[[int], object]] = {}
@@ -100,11 +103,11 @@ def _times(gauge: Gauge, threads: int, batch: int, repeats: int) -> dict[str, np
             return session(stacks[turn % n])
 
         def from_jpeg(turn: int, session: Any = session) -> object:
-            photos = [
+            decoded = [
                 decode_photo(jpegs[(turn * batch + k) % n], channels=geometry.channels, bit_depth=geometry.bit_depth)
                 for k in range(batch)
             ]
-            return session(np.stack(photos))
+            return session(np.stack(decoded))
 
         calls |= {f"{file.path}\tpixels": from_pixels, f"{file.path}\tjpeg": from_jpeg}
     return percentiles(calls, repeats)
@@ -114,12 +117,6 @@ def _device_bytes(gauge: Gauge, file: GaugeFile) -> int:
     """Return what a device holds of a file: the file, or what is compiled from it."""
     counted = RUNTIMES.get(file.runtime).device_bytes
     return file.size_bytes if counted is None else counted(gauge.path / file.path)
-
-
-def _least_ms(roofline: Roofline, gauge: Gauge, batch: int) -> float:
-    about = gauge.facts.about
-    pixels = Golden.load(check_golden(gauge)).pixels[0].nbytes
-    return roofline.least_ms(macs=about["macs"], params=about["params"], pixels=pixels, batch=batch)
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:

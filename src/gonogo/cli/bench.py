@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,7 @@ def run(
     from gonogo.gauge.gauge import Gauge
 
     with Console(as_json) as console:
-        write = None if out is None else _page_writer(out)
+        write = _page_writer(out)
         opened = Gauge.load(gauge)
         rows = [
             row for own in dict.fromkeys(batch) for row in bench(opened, threads=threads, batch=own, repeats=repeats)
@@ -40,21 +41,23 @@ def run(
         leaky = opened.facts.about.get("leaky")
         if leaky:
             console.note("leaky: this gauge comes from a split that leaks; its figures of quality are too good")
-        if out is not None and write is not None:
-            write(out, rows, gauge.resolve().name, device)
+        if write is not None:
+            write(rows, gauge.resolve().name, device)
             console.line(f"page: {out}")
         console.result({"device": device, "rows": rows, "leaky": leaky, "page": None if out is None else str(out)})
 
 
-def _page_writer(out: Path) -> Callable[..., None]:
-    """Return what writes the page, before anything is timed for it."""
+def _page_writer(out: Path | None) -> Callable[..., None] | None:
+    """Return what writes the page, before anything is timed for it; None where none is asked for."""
+    if out is None:
+        return None
     if out.suffix != ".html":
         raise UsageError(f"--out: expected the name of a page, which ends in .html, found '{out}'")
     try:
         from gonogo.report.bench import write_bench_page
     except ImportError as error:
         raise missing_train_extra(error) from error
-    return write_bench_page
+    return partial(write_bench_page, out)
 
 
 def _table(rows: list[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

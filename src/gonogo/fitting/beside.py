@@ -13,6 +13,8 @@ from gonogo.fitting.request import RESULT
 from gonogo.report.study import StudyTable
 from gonogo.search.budgets import KB
 
+# What a row is made of.
+SAID = {"device", "photos", "guarantee", "val", "answers_with", "unmet", "params", "chosen"}
 COLUMNS = ("fit", "budgets", "escape at most", "lost or sorted wrong", "ms", "kB", "parameters", "network")
 
 
@@ -29,8 +31,22 @@ def read_beside(folders: Sequence[Path]) -> list[tuple[str, dict[str, Any]]]:
             raise UsageError(
                 f"--beside {folder} holds no fit that has ended (no {RESULT}); give a folder of 'gonogo fit'"
             )
-        found.append((folder.resolve().name, json.loads(path.read_text(encoding="utf-8"))))
+        said = _read(path)
+        lacking = sorted(SAID - set(said))
+        if lacking:
+            raise UsageError(
+                f"--beside {folder}: its {RESULT} does not say '{lacking[0]}'; fit it again with this gonogo"
+            )
+        found.append((folder.resolve().name, said))
     return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); fit it again") from error
+    return said if isinstance(said, dict) else {}
 
 
 def beside_table(
@@ -47,11 +63,8 @@ def beside_table(
     device, photos = own[1]["device"], own[1]["photos"]
     rows = []
     for name, said in (own, *others):
-        notes = [
-            what
-            for what, same in (("other photos", said["photos"] == photos), (said["device"], said["device"] == device))
-            if not same
-        ]
+        notes = ["other photos"] if said["photos"] != photos else []
+        notes += [said["device"]] if said["device"] != device else []
         rows.append((f"{name} ({', '.join(notes)})" if notes else name, *_cells(said)))
     return StudyTable(COLUMNS, tuple(rows))
 

@@ -146,7 +146,7 @@ def _plan(board: Board, request: StudyRequest, progress: Progress | None) -> Pla
     entries = tuple(entry for entry in board.entries if entry.name in names and (entry.quick or not first_look))
     weights = find_weights(tuple(entry.contender for entry in entries), request.weights)
     asked, notes = request.options, list[str]()
-    if asked.mixed == "refuse" != board.mixed:
+    if asked.mixed == "refuse" and board.mixed != "refuse":
         asked = replace(asked, mixed=board.mixed)
         notes.append(f"photos with boxes of several classes, if any: as with --mixed {board.mixed}; give another rule")
     told = told_by_photos(request.data, asked, progress)
