@@ -19,12 +19,12 @@ from gonogo.train.candidates import Entrant
 from gonogo.train.jobs import Training, train_one
 
 NAME, LAST_NAME = "effort.json", "last.json"
-# Of the whole time, what one training of the small taper on one core may take.
-SHARE = 0.08
+# Of the whole time, what one training of the slowest of the first tapers may take on one core.
+SHARE = 0.2
 PHOTOS = (2_000, 120_000)  # that a whole training shows, at least and at most
 EPOCHS = 10  # at least; where there are more photos than that allows, an epoch draws from them
 LONGER = 3.0  # that the last training may be than those of the search, where there is time left
-TRIED = 1_500  # photos of the trial run that tells the pace
+TRIED = 800  # photos of the trial run that tells the pace
 
 
 def plan_effort(folder: Path, material: Material, space: Space, clock: Clock) -> Effort:
@@ -55,8 +55,8 @@ def last_effort(folder: Path, search: Search, chosen: Tried) -> Effort:
 
 
 def _pace(material: Material, space: Space) -> float:
-    """Return photos a second that the small taper learns from on one core."""
-    proposal = space.propose(optuna.trial.FixedTrial(space.small_taper))
+    """Return photos a second that the slowest of the first tapers learns from on one core."""
+    proposal = space.propose(optuna.trial.FixedTrial(space.slow_taper))
     recipe = {"epochs": 1, "photos_per_epoch": TRIED, "keep": "last", "patience": 0}
     candidate = replace(proposal.candidate, name="pace", recipe={**proposal.candidate.recipe, **recipe})
     entrant = Entrant.of(candidate)
