@@ -19,7 +19,7 @@ from gonogo.train.candidates import Entrant
 from gonogo.train.jobs import Training, train_one
 
 NAME, LAST_NAME = "effort.json", "last.json"
-# Of the whole time, what one training of the small taper on one core may take.
+# Of the time that is left after the photos were looked at, what one training of the small taper on one core may take.
 SHARE = 0.08
 PHOTOS = (2_000, 120_000)  # that a whole training shows, at least and at most
 EPOCHS = 10  # at least; where there are more photos than that allows, an epoch draws from them
@@ -43,8 +43,8 @@ def plan_effort(folder: Path, material: Material, space: Space, clock: Clock, tr
     """
     path = folder / NAME
     if not path.is_file():
-        pace = _pace(material, space) if trials is None else NOMINAL
-        photos = int(min(PHOTOS[1], max(PHOTOS[0], pace * SHARE * clock.seconds)))
+        in_a_second, seconds = (_pace(material, space), clock.left) if trials is None else (NOMINAL, clock.seconds)
+        photos = int(min(PHOTOS[1], max(PHOTOS[0], in_a_second * SHARE * seconds)))
         there = len(material.manifest)
         effort = Effort(photos, min(there, photos // EPOCHS))
         write_text(path, json.dumps(asdict(effort), indent=2) + "\n")

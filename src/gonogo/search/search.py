@@ -185,8 +185,9 @@ class Search:
         at_once = self.material.count if self._has_few else 1
         while self.most is None and len(finalists) > 1 and not self._fits(finalists, at_once):
             finalists.remove(max(finalists, key=self.whole_seconds))
-        if self.most is None and self._has_few and not self._fits(finalists, at_once):
-            self.say("  no time for whole trainings on all folds, and one fold of so few parts tells nothing")
+        if self.most is None and not self._fits(finalists, at_once):
+            few = " on all folds, and one fold of so few parts tells nothing" if self._has_few else ""
+            self.say(f"  no time for whole trainings{few}")
             return
         answers: dict[int, list[Outcome]] = {own.number: [] for own in finalists}
         for fold in range(self.material.count):
