@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -137,7 +137,8 @@ def fit(
     interrupted = _search(search, say)
     chosen = take(search.whole, request.budgets.max_overkill) if search.whole else search.promising[0]
     say(f"3 of 5  training the one that was chosen: {chosen.proposal.in_words()}")
-    run = train_chosen(request, looked, search, chosen, report)
+    effort = last_effort(request.out, search, chosen, hurry=interrupted)
+    run = train_chosen(request, looked, search.recipe(chosen.proposal, effort.recipe()), chosen, report)
     clock.keep()
     say("4 of 5  exporting, comparing the files with the network, proving what they promise")
     outcome = judge(request, run, looked, say)
@@ -163,7 +164,7 @@ def prepare_search(
     material = Material(looked.photos, manifest, looked.options, folds, request.seed, request.out / "answers", progress)
     first = material.seen_by(space.propose(optuna.trial.FixedTrial(space.small_taper)))
     space = replace(space, recipe=advise_recipe(request.out, material, first, say, progress))
-    effort = plan_effort(request.out, material, space, clock)
+    effort = plan_effort(request.out, material, space, clock, request.trials)
     say(
         f"  {len(manifest):,} photos to search on, in {folds} folds of whole parts; a whole training shows "
         f"{effort.photos:,} photos"
@@ -221,7 +222,7 @@ def _search(search: Search, say: Callable[[str], None]) -> bool:
 def train_chosen(
     request: FitRequest,
     looked: Looked,
-    search: Search,
+    recipe: Mapping[str, Any],
     chosen: Tried,
     report: Callable[[Step], None] | None,
 ) -> Run:
@@ -248,7 +249,7 @@ def train_chosen(
         folder,
         proposal.candidate.arch,
         proposal.candidate.arch_options,
-        search.recipe(proposal, last_effort(request.out, search, chosen).recipe()),
+        recipe,
         options,
         decision,
         resume=(folder / "run.toml").is_file(),

@@ -1,7 +1,7 @@
 """The search: many networks a short look, the best of them whole trainings, all on folds of whole parts.
 
 What was learnt is kept as it comes: trials in Optuna's storage, answers to folds in files. A search that was killed
-goes on where it was, with the same proposals: every proposal is drawn with a seed of its own.
+goes on where it was, with the same proposals.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from gonogo.errors import UsageError
@@ -23,6 +22,7 @@ from gonogo.search.clock import Clock
 from gonogo.search.material import Material
 from gonogo.search.measure import Cost, Shown, cost_of, shown
 from gonogo.search.pareto import front
+from gonogo.search.queue import Queue
 from gonogo.search.space import Proposal, Space
 from gonogo.search.tried import NOT_TRAINED, Sketch, Tried
 from gonogo.train.candidates import Entrant
@@ -31,16 +31,12 @@ from gonogo.train.transfer import with_levels
 from gonogo.types import Float32Array, Int64Array
 from gonogo.workers import cores
 
-STUDY = "gonogo fit"
-# Trials asked for together; not the number of cores, so that a search is the same on any machine.
-BATCH = 2
 # Beyond a budget by more than this share, a network is not worth a training.
 FAR = 0.25
 SKETCHING = 0.4  # of the time that is left; the rest is for whole trainings
 SHORT = 3  # a short look shows a network so many times fewer photos
 FINALISTS = 4  # that are trained at full length
 FEW_PARTS = 5  # of a class in a fold, below which one fold tells nothing
-START_UP = 4  # proposals drawn at random after the anchors
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -121,44 +117,27 @@ class Search:
             self._train_best(executor)
 
     def _sketch_all(self, executor: Executor, until: float) -> None:
-        study = optuna.create_study(
-            study_name=STUDY, storage=self.storage, directions=["minimize"] * 3, load_if_exists=True
-        )
-        anchors = self.space.anchors()
-        if not study.trials:
-            for params in anchors:
-                study.enqueue_trial(params)
-        for known in study.get_trials(states=(TrialState.COMPLETE,)):
+        queue = Queue(self.space, self.storage, self.seed, self.is_shared, self.most)
+        for known in queue.done:
             self._remember(known)
-        while self._goes_on(study, until):
-            batch = [(trial, self.space.propose(trial)) for trial in self._ask(study, len(anchors))]
+        while self.most is not None or self.clock.elapsed < until or not self._tried:
+            batch = [(trial, self.space.propose(trial)) for trial in queue.ask()]
+            if not batch:
+                break
             found = self._sketch(executor, [proposal for _, proposal in batch])
             for (trial, _), (cost, sketch) in zip(batch, found, strict=True):
                 trial.set_user_attr("cost", asdict(cost))
                 trial.set_user_attr("sketch", None if sketch is None else asdict(sketch))
                 trial.set_constraint("budgets", self.budgets.excess(cost.latency_ms, cost.size_bytes))
-                loss = NOT_TRAINED if sketch is None else sketch.loss
-                self._remember(study.tell(trial, (loss, cost.latency_ms, cost.size_bytes)))
+                self._remember(queue.study.tell(trial, self._values(cost, sketch)))
                 self.say(f"  {self._tried[trial.number].in_words()}")
             self.clock.keep()
 
-    def _goes_on(self, study: optuna.Study, until: float) -> bool:
-        done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-        if self.most is not None:
-            return done < self.most
-        return self.clock.elapsed < until or not self._tried
-
-    def _ask(self, study: optuna.Study, anchors: int) -> Iterator[optuna.Trial]:
-        """Yield a batch of trials, those first that an interruption left half-way."""
-        left = [] if self.is_shared else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        storage, name = optuna.storages.get_storage(self.storage), study.study_name
-        study_id = storage.get_study_id_from_name(name)
-        for number in [trial.number for trial in left][:BATCH]:
-            yield optuna.Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
-        for _ in range(BATCH - len(left)):
-            seed = self.seed * 10_000 + len(study.get_trials(deepcopy=False))
-            study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=anchors + START_UP)
-            yield study.ask()
+    def _values(self, cost: Cost, sketch: Sketch | None) -> tuple[float, float, float]:
+        """Return what is to be small; of times, which never come out alike twice, only where there is a budget."""
+        loss = NOT_TRAINED if sketch is None else sketch.loss
+        pace = cost.macs if self.budgets.max_latency_ms is None else cost.latency_ms
+        return loss, pace, cost.size_bytes
 
     def _remember(self, trial: optuna.trial.FrozenTrial) -> None:
         proposal = self.space.propose(optuna.trial.FixedTrial(trial.params))
@@ -282,7 +261,8 @@ class Search:
     def _shown(self, inside: np.ndarray, answers: Float32Array, seconds: float) -> Shown:
         material = self.material
         places: Int64Array = np.flatnonzero(inside)
-        groups = tuple(material.groups[place] for place in places)
+        all_groups = material.groups
+        groups = tuple(all_groups[place] for place in places)
         labels = material.manifest.labels[places]
         return shown(material.photos.task, labels, groups, material.folds[0][places], answers, self.escape, seconds)
 
