@@ -90,7 +90,7 @@ def fit(
         max_latency_ms: as of `budgets_from`.
         max_size_kb: as of `budgets_from`.
         data: what is said about the photos: fields of `DataOptions`, such as ``good="ok"`` or ``group_by="8"``. A photo
-            with boxes of several classes is one of that of most of them, unless ``mixed`` gives another rule.
+            with boxes of several classes is of that of the first, unless ``mixed`` gives another rule.
 
     Returns:
         What came out; `met` says whether every budget is kept, `gauge` answers for new photos.
@@ -117,7 +117,7 @@ def fit(
         minutes,
         trials,
         source,
-        DataOptions(**{"mixed": "most", **data}),
+        DataOptions(**{"mixed": "first", **data}),
         seed=seed,
         resume=resume,
         force=force,
