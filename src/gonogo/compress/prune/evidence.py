@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gonogo.compress.prune.graph import Group, mask
+from gonogo.compress.prune.moments import Reached, blank, outputs, readings, watch
 from gonogo.models.architecture import Network
 from gonogo.types import Float64Array, Int64Array
 
@@ -101,6 +103,24 @@ class Evidence:
             values = values[:, :, None, None] if values.ndim == 2 else values
             found.append(placed(values.transpose(0, 1), m.of, group.width).transpose(0, 1))
         return found
+
+    def covariance(self, layer: str) -> Tensor:
+        """Return how what a layer reads of the photos varies together, with a small ridge: (F, F) float64.
+
+        Computed anew each time: those of wide layers would fill the memory.
+        """
+        module = self.network.get_submodule(layer)
+        moments = blank(module)
+
+        def look(_: str, inputs: Tensor, output: Tensor) -> None:
+            moments.add(readings(module, inputs), outputs(output))
+            raise Reached
+
+        with watch(self.network, [layer], look), torch.no_grad():
+            for photos, _ in self._batches(BATCH):
+                with suppress(Reached):
+                    self.network(photos)
+        return moments.covariance
 
     def _batches(self, size: int) -> list[tuple[Tensor, Tensor]]:
         return list(zip(torch.split(self.photos, size), torch.split(self.labels, size), strict=True))

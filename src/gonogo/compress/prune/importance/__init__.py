@@ -45,6 +45,7 @@ CRITERIA: Registry[Criterion] = Registry(
         "fpgm": "gonogo.compress.prune.importance.fpgm:FPGM",
         "lamp": "gonogo.compress.prune.importance.lamp:LAMP",
         "hessian": "gonogo.compress.prune.importance.hessian:HESSIAN",
+        "reconstruction": "gonogo.compress.prune.importance.reconstruction:RECONSTRUCTION",
         "random": "gonogo.compress.prune.importance.random:RANDOM",
     },
 )
