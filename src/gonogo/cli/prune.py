@@ -26,12 +26,13 @@ def run(
         str, typer.Option(help="What is left at most: macs=0.5, params=0.3, latency=0.5 or latency_ms=2.")
     ] = "macs=0.5",
     criterion: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="What makes a channel matter: l1, l2, bn-scale, taylor, leave-one-out, rank, entropy, zeros, "
-            "separability, fpgm, lamp, hessian or random; 'all' ranks them and writes nothing."
+            "separability, fpgm, lamp, hessian, reconstruction or random; 'all' ranks them and writes nothing. "
+            "Unless given, reconstruction for frozen networks, l2 for others."
         ),
-    ] = "l2",
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write.")] = Path("pruned"),
     max_drop: Annotated[
         float, typer.Option(help="Points that may be lost on validation: of accuracy, or of AUC.")
@@ -39,8 +40,20 @@ def run(
     blocks: Annotated[int, typer.Option(help="Residual blocks to take out first, those that are missed least.")] = 0,
     steps: Annotated[int, typer.Option(help="Prune and learn so many times.")] = 1,
     scope: Annotated[
-        str, typer.Option(help="Channels compete within their layer, or globally: layer or global.")
-    ] = "layer",
+        str | None,
+        typer.Option(
+            help="Channels compete within their layer (layer), by their scores (global), or by what is lost without "
+            "them for what they cost (worth, of frozen networks unless given)."
+        ),
+    ] = None,
+    refit: Annotated[
+        bool | None,
+        typer.Option(
+            "--refit/--no-refit",
+            help="Fit layers that read channels which went again, by least squares. Of frozen networks unless given: "
+            "then nothing of the body learns.",
+        ),
+    ] = None,
     streams: Annotated[bool, typer.Option("--streams", help="Prune channels too that several blocks add to.")] = False,
     round_: Annotated[
         str, typer.Option("--round", help="Widths are multiples of this; auto: measured to be fast here.")
@@ -67,8 +80,9 @@ def run(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take out channels and blocks, let the rest learn from the original, time both; refuse what does not pay."""
-    check_choice(scope, "--scope", ("layer", "global"))
+    """Take out channels and blocks, fit or teach the rest to answer as before, time both; refuse what does not pay."""
+    if scope is not None:
+        check_choice(scope, "--scope", ("layer", "global", "worth"))
     check_choice(device, "--device", ("auto", "cpu", "cuda"))
     flags = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "threads": threads}
     values = recipe_values(recipe, set_, flags)
@@ -89,6 +103,7 @@ def run(
         steps=steps,
         scope=scope,  # type: ignore[arg-type]  # checked above
         streams=streams,
+        refit=refit,
         multiple=_multiple(round_),
         floor=floor,
         recipe=values,
@@ -128,15 +143,16 @@ def _draw(console: Console, request: PruneRequest, page: Path) -> None:
     from gonogo.report.sensitivity import write_sensitivity_page
 
     check_new_file(page)
+    criterion = request.criterion or "l2"
     rows = sensitivities(request, progress=console.progress)
-    write_sensitivity_page(page, rows, request.run.resolve().name, request.criterion)
+    write_sensitivity_page(page, rows, request.run.resolve().name, criterion)
     console.table(
         ("layer", "channels", *(f"{share:.0%} silent" for share in SHARES)),
         ((row.layer, str(row.channels), *(f"{kept:.1%}" for kept in row.agreement)) for row in rows),
         "training photos still answered as before, where a layer alone loses channels",
     )
     console.line(f"page: {page}")
-    console.result({"page": str(page), "criterion": request.criterion, "rows": [vars(row) for row in rows]})
+    console.result({"page": str(page), "criterion": criterion, "rows": [vars(row) for row in rows]})
 
 
 def _rank(console: Console, request: PruneRequest) -> None:

@@ -265,6 +265,7 @@ class _Work:
                     out,
                     HALF,
                     criterion=criterion,
+                    refit=False,
                     max_drop=MAX_DROP,
                     recipe=again,
                     device="cuda" if request.full else "cpu",

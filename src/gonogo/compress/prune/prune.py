@@ -1,4 +1,4 @@
-"""Pruning a run: a smaller network, taught by the one it comes from, timed against it and held against a gate."""
+"""Pruning a run: a smaller network, fitted to or taught by the one it comes from, timed against it, held to a gate."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from gonogo.compress.prune.cost import CostModel
 from gonogo.compress.prune.importance import CRITERIA
 from gonogo.compress.prune.patient import Patient, estimate, open_patient
+from gonogo.compress.prune.refit import refit
 from gonogo.compress.prune.schedule import Limits, Scope
 from gonogo.compress.prune.surgeon import Surgeon, remove_blocks
 from gonogo.compress.prune.target import Target
@@ -27,11 +28,13 @@ from gonogo.files import remove_leftovers, sha256
 from gonogo.models.architecture import Network
 from gonogo.models.pruned import Pruning, apply, removable_blocks
 from gonogo.splitting import Progress
+from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.loop import Step
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
 from gonogo.train.teacher import FINE_TUNING, Teaching, learn_from
 from gonogo.train.train import Plan, check_run_folder, check_same_config, finish
+from gonogo.train.transfer import fit_network, is_frozen
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,15 @@ class PruneRequest:
         out: the run to write.
         target: what is left at most.
         data: where the run's photos are now; None where they were.
-        criterion: a name from the registry.
+        criterion: a name from the registry; None for what others cannot reconstruct where layers are fitted again, and
+            for the sum of squared weights elsewhere.
         max_drop: points that may be lost on validation.
         blocks: residual blocks to take out before any channel.
         steps: the target is reached in so many steps, with learning in between.
-        scope: whether channels compete with those of all layers or of their own.
+        scope: whether channels compete with those of all layers or of their own; None for what they are worth where
+            nothing learns again, and for their own layer elsewhere.
+        refit: fit the layers that read channels which went again by least squares. None: where the body is frozen, so
+            that nothing of it learns again and only the head is fitted, as it was.
         streams: whether channels that several blocks add to may go.
         multiple: widths are rounded up to it; None to measure what is fast here.
         floor: share of its channels that every layer keeps.
@@ -62,11 +69,12 @@ class PruneRequest:
     out: Path
     target: Target
     data: Path | None = None
-    criterion: str = "l2"
+    criterion: str | None = None
     max_drop: float = 0.5
     blocks: int = 0
     steps: int = 1
-    scope: Scope = "layer"
+    scope: Scope | None = None
+    refit: bool | None = None
     streams: bool = False
     multiple: int | None = None
     floor: float = 0.1
@@ -114,6 +122,7 @@ def prune(
     recipe = _recipe(request)
     torch.set_num_threads(recipe.threads)
     patient = open_patient(request.run, request.data, recipe.seed, progress)
+    request = resolved(request, patient.network)
     config = _config(request, patient, recipe)
     run, fabric = Run(request.out), Fabric(accelerator=request.device, devices=1, precision=recipe.precision)
     done = _resumed(run, config, patient) if request.resume else ()
@@ -123,6 +132,7 @@ def prune(
     surgeon = surgeon_of(request, patient, note)
     network, history, times = copy.deepcopy(patient.network), list(patient.run.history), None
     for step in range(1, request.steps + 1):
+        before = copy.deepcopy(network).cpu().eval()
         if step <= len(done):
             apply(network, done[step - 1])
             history.append(done[step - 1])
@@ -133,9 +143,11 @@ def prune(
             if step == 1:
                 shutil.rmtree(run.path, ignore_errors=True)
             run.write_config(config, patient.prepared.manifest, history)
-        estimate(network, patient.prepared, fabric)
-        teacher, checkpoint = copy.deepcopy(patient.network), _checkpoint(run, step)
-        learnt = learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
+        if request.refit:
+            refit(network.cpu().eval(), before, history[-1], patient.evidence.photos)
+        else:
+            estimate(network, patient.prepared, fabric)
+        learnt = _learn(request, patient, network, recipe, fabric, _checkpoint(run, step), report)
     planned = Plan(config, patient.prepared, network, policy_from(**config.decision), [], _rejects_unknown(patient))
     figures = {"criterion": request.criterion, "target": str(request.target)}
     figures |= hold_against(patient, surgeon, network, fabric, request.max_drop, times)
@@ -153,11 +165,48 @@ def plan_pruning(
     _check(request)
     check_run_folder(request.out, resume=request.resume, force=request.force)
     patient = open_patient(request.run, request.data, _recipe(request).seed, progress)
+    request = resolved(request, patient.network)
     _check_blocks(request, patient)
     surgeon = surgeon_of(request, patient, note)
     network = copy.deepcopy(patient.network)
     _operate(request, patient, surgeon, network, 1)
     return costs(surgeon, network, patient.times(original=patient.network, pruned=network))
+
+
+def resolved(request: PruneRequest, network: Network) -> PruneRequest:
+    """Return the request with what was left to the network.
+
+    Raises:
+        UsageError: a recipe, where nothing learns again.
+    """
+    frozen = is_frozen(network)
+    fits = frozen if request.refit is None else request.refit
+    if frozen and fits and set(request.recipe) - {"seed", "threads"}:
+        names = ", ".join(sorted(set(request.recipe) - {"seed", "threads"}))
+        raise UsageError(
+            f"found {names}, and nothing of a frozen network learns again: its layers are fitted; leave the recipe "
+            "out, or give --no-refit to let all of it learn"
+        )
+    criterion = request.criterion or ("reconstruction" if fits else "l2")
+    scope = request.scope or ("worth" if fits and frozen else "layer")
+    return replace(request, refit=fits, criterion=criterion, scope=scope)
+
+
+def _learn(
+    request: PruneRequest,
+    patient: Patient,
+    network: Network,
+    recipe: Recipe,
+    fabric: Fabric,
+    checkpoint: Path,
+    report: Callable[[Step], None] | None,
+) -> Learning:
+    """Let what is left learn from the original; of a frozen network whose layers were fitted, fit the head alone."""
+    if request.refit and is_frozen(network):
+        return fit_network(network, patient.prepared, recipe.seed, fabric.device)
+    network.to(fabric.device).requires_grad_(True)
+    teacher = copy.deepcopy(patient.network)
+    return learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
 
 
 def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, step: int) -> Pruning:
@@ -173,6 +222,8 @@ def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network:
 
 def surgeon_of(request: PruneRequest, patient: Patient, note: Callable[[str], None] | None) -> Surgeon:
     """Return who takes channels out of a patient as it was asked for."""
+    request = resolved(request, patient.network)
+    assert request.criterion is not None and request.scope is not None
     config = patient.run.config
     multiple = request.multiple or fast_multiple()
     if request.multiple is None and note is not None:
@@ -185,6 +236,7 @@ def surgeon_of(request: PruneRequest, patient: Patient, note: Callable[[str], No
         criterion=request.criterion,
         limits=Limits(multiple, request.floor, request.scope),
         streams=request.streams,
+        features=not (request.refit and is_frozen(patient.network)),
         whole=CostModel(patient.network, channels, size),
         timer=lambda network: patient.times(pruned=network)["pruned"].p50_ms,
         whole_ms=patient.times(original=patient.network)["original"].p50_ms if request.target.is_time else 0.0,
@@ -202,6 +254,7 @@ def _config(request: PruneRequest, patient: Patient, recipe: Recipe) -> RunConfi
         "blocks": request.blocks,
         "steps": request.steps,
         "scope": request.scope,
+        "refit": request.refit,
         "streams": request.streams,
         "floor": request.floor,
         **vars(request.teaching),
@@ -214,7 +267,8 @@ def _recipe(request: PruneRequest) -> Recipe:
 
 
 def _check(request: PruneRequest) -> None:
-    CRITERIA.get(request.criterion)
+    if request.criterion is not None:
+        CRITERIA.get(request.criterion)
     if request.steps < 1 or request.blocks < 0 or not 0 < request.floor <= 1:
         raise UsageError("expected --steps 1 or more, --blocks 0 or more, and --floor above 0 and at most 1")
     if request.out.resolve() == request.run.resolve():

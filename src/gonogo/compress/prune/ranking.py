@@ -37,7 +37,7 @@ def rank_criteria(request: PruneRequest, *, progress: Progress | None = None) ->
         `high` of its interval over photos or parts and over the draws of chance, whichever is further; `says`.
     """
     patient = open_patient(request.run, request.data, 0, progress)
-    surgeon = surgeon_of(request, patient, None)
+    surgeon = surgeon_of(replace(request, refit=False), patient, None)
     labels, _ = patient.run.read_predictions()
     chance = []
     for draw in range(DRAWS):

@@ -12,8 +12,10 @@ from gonogo.compress.prune.graph import Group
 from gonogo.errors import BarNotMetError
 from gonogo.types import Float64Array, Int64Array
 
-Scope = Literal["global", "layer"]
+Scope = Literal["global", "layer", "worth"]
 Scores = Mapping[Group, Float64Array]
+# Of what is left without some channels.
+Price = Callable[[Mapping[Group, Int64Array]], float]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Limits:
     Attributes:
         multiple: widths are rounded up to it, as far as the layer goes.
         floor: share of its channels that a layer keeps at least.
-        scope: "global" takes the worst channels wherever they are, "layer" the same share of every layer.
+        scope: "global" takes the worst channels wherever they are, "worth" those that are worth least, as
+            `gonogo.compress.prune.worth` has it, "layer" the same share of every layer.
     """
 
     multiple: int = 1
@@ -43,9 +46,7 @@ def comparable(scores: Scores) -> dict[Group, Float64Array]:
     return {group: own / means[group] if means[group] > 0 else own for group, own in scores.items()}
 
 
-def choose(
-    scores: Scores, limits: Limits, price: Callable[[dict[Group, Int64Array]], float], budget: float
-) -> dict[Group, Int64Array]:
+def choose(scores: Scores, limits: Limits, price: Price, budget: float) -> dict[Group, Int64Array]:
     """Return the channels to take out, the fewest whose absence meets a budget.
 
     Args:
@@ -58,7 +59,7 @@ def choose(
         BarNotMetError: the budget lies below what the limits leave.
     """
     steps = sum(len(own) for own in scores.values())
-    ways = _by_rank(scores) if limits.scope == "global" else _by_share(scores, steps)
+    ways = _by_share(scores, steps) if limits.scope == "layer" else _by_rank(scores)
 
     def lost(step: int) -> dict[Group, Int64Array]:
         return {
@@ -85,7 +86,7 @@ def _filled_up(
     lost: dict[Group, Int64Array],
     scores: Scores,
     limits: Limits,
-    price: Callable[[dict[Group, Int64Array]], float],
+    price: Price,
     budget: float,
 ) -> dict[Group, Int64Array]:
     """Give back what the budget still allows: many layers change their rounded width at once."""

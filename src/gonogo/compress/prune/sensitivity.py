@@ -41,7 +41,7 @@ def sensitivities(request: PruneRequest, *, progress: Progress | None = None) ->
         progress: called with how many layers are done.
     """
     patient = open_patient(request.run, request.data, 0, progress)
-    surgeon = surgeon_of(replace(request, streams=True, multiple=1), patient, None)
+    surgeon = surgeon_of(replace(request, streams=True, multiple=1, refit=False), patient, None)
     photos, answers = patient.evidence.photos, None
     with torch.no_grad():
         answers = patient.network(photos).argmax(1)

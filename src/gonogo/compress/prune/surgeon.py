@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,9 @@ from gonogo.compress.prune.cost import CostModel
 from gonogo.compress.prune.evidence import Evidence
 from gonogo.compress.prune.graph import Group, find_groups, mask, removal
 from gonogo.compress.prune.importance import CRITERIA
-from gonogo.compress.prune.schedule import Limits, Scores, choose, comparable
+from gonogo.compress.prune.schedule import Limits, Price, Scores, choose, comparable
 from gonogo.compress.prune.target import Target
+from gonogo.compress.prune.worth import by_worth
 from gonogo.errors import BarNotMetError, UsageError
 from gonogo.models.architecture import Network
 from gonogo.models.pruned import Pruning, apply, removable_blocks
@@ -40,6 +41,7 @@ class Surgeon:
         criterion: a name from the registry.
         limits: what every layer keeps.
         streams: whether channels that several blocks add to may go as well.
+        features: whether channels that the head reads may go.
         whole: cost of the network that targets are shares of.
         timer: of a network, in milliseconds; asked only for targets in time.
         whole_ms: of the network that targets are shares of; 0 where no target is in time.
@@ -54,6 +56,7 @@ class Surgeon:
     whole: CostModel
     timer: Timer
     whole_ms: float = 0.0
+    features: bool = True
 
     def operate(self, network: Network, evidence: Evidence, target: Target) -> Pruning:
         """Take channels out of a network, in place, until it meets a target.
@@ -64,6 +67,8 @@ class Surgeon:
         """
         groups = self.groups(network)
         scores = self.scores(groups, evidence)
+        if self.limits.scope == "worth":
+            scores = by_worth(scores, evidence, self._price(network, "macs"))
         if target.is_time:
             lost = self._within_time(network, scores, target)
         else:
@@ -73,10 +78,16 @@ class Surgeon:
         apply(network, pruning)
         return pruning
 
+    def _may_go(self, group: Group) -> bool:
+        """Say whether a group may lose channels."""
+        if not self.features and any(member.layer.startswith("head.") for member in group.members):
+            return False
+        return self.streams or len(group.made_by) == 1
+
     def groups(self, network: Network) -> tuple[Group, ...]:
         """Return the groups that may lose channels."""
         found = find_groups(network, self.in_channels, self.size, self.arch)
-        chosen = tuple(group for group in found if self.streams or len(group.made_by) == 1)
+        chosen = tuple(filter(self._may_go, found))
         if not chosen:
             raise UsageError(f"every channel of '{self.arch}' belongs to a stream that blocks add to; give --streams")
         return chosen
@@ -93,13 +104,17 @@ class Surgeon:
         return scores if criterion.comparable else comparable(scores)
 
     def _within_cost(self, network: Network, scores: Scores, kind: str, share: float) -> dict[Group, Int64Array]:
+        return choose(scores, self.limits, self._price(network, kind), share)
+
+    def _price(self, network: Network, kind: str) -> Price:
+        """Return what asks for the share of the whole cost that is left without some channels."""
         cost, whole = CostModel(network, self.in_channels, self.size), self.whole(Pruning())
 
-        def price(lost: dict[Group, Int64Array]) -> float:
+        def price(lost: Mapping[Group, Int64Array]) -> float:
             left = cost(removal(lost))
             return left.params / whole.params if kind == "params" else left.macs / whole.macs
 
-        return choose(scores, self.limits, price, share)
+        return price
 
     def _within_time(self, network: Network, scores: Scores, target: Target) -> dict[Group, Int64Array]:
         """Search for the largest share of the multiply-adds that is quick enough; every try is exported and timed."""

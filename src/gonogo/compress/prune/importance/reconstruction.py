@@ -2,8 +2,7 @@
 
 Channels go one after the other, each time the one whose loss costs least once the weights of the others are set anew
 by least squares: the saliency of the Optimal Brain Surgeon, with the layer's own outputs for the loss, so that the
-Hessian is the covariance of what it reads. Taken by this criterion, channels should be followed by
-`gonogo.compress.prune.refit`, which sets those weights.
+Hessian is the covariance of what it reads. `gonogo.compress.prune.refit` then sets those weights.
 
 Sources: Hassibi and Stork 1993, "Second order derivatives for network pruning: Optimal Brain Surgeon", equation 5;
 layer by layer Dong et al. 2017, arXiv 1705.07565; channels with least squares He et al. 2017, arXiv 1707.06168.
@@ -22,6 +21,11 @@ from gonogo.compress.prune.graph import Group, Member
 from gonogo.compress.prune.importance import Criterion
 from gonogo.compress.prune.moments import can_be_solved
 from gonogo.types import Float64Array
+
+# Tells channels apart that are lost at the same cost.
+TIE = 1e-9
+# Stands in for a variance of nothing.
+LEAST = 1e-12
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Reader:
 
 
 def score(group: Group, evidence: Evidence) -> Float64Array | None:
-    """Return (C,) shares of the readers' variance that are lost once the channel and all that matter less are gone."""
+    """Return (C,) shares of the readers' variance that are lost with each channel, in the order in which they go."""
     readers = [
         reader_of(member, group.width, evidence)
         for member in group.side("in")
@@ -68,16 +72,18 @@ def score(group: Group, evidence: Evidence) -> Float64Array | None:
     ]
     if not readers:
         return None
-    scores, lost = np.zeros(group.width), 0.0
-    left = torch.ones(group.width, dtype=torch.bool)
+    order: list[int] = []
+    costs: list[float] = []
     for _ in range(group.width):
-        costs = torch.stack([reader.costs() for reader in readers]).mean(0)
-        costs[~left] = torch.inf
-        channel = int(costs.argmin())
-        lost += max(0.0, float(costs[channel]))
-        scores[channel], left[channel] = lost, False
+        each = torch.stack([reader.costs() for reader in readers]).mean(0)
+        each[order] = torch.inf
+        order.append(int(each.argmin()))
+        costs.append(max(0.0, float(each.min())))
         for reader in readers:
-            reader.lose(channel)
+            reader.lose(order[-1])
+    scores = np.zeros(group.width)
+    # A channel matters at least as much as those that went before it; of equals, the first that went matters least.
+    scores[order] = np.maximum.accumulate(costs) * (1 + TIE * np.arange(group.width))
     return scores
 
 
@@ -97,7 +103,7 @@ def reader_of(member: Member, width: int, evidence: Evidence) -> Reader:
     mine = weight.flatten(1)[:, readings].T
     variance = float((mine * (covariance @ mine)).sum())
     windows = torch.arange(len(readings)).reshape(width, -1)
-    return Reader(torch.linalg.inv(covariance), mine, windows, variance or 1.0)
+    return Reader(torch.linalg.inv(covariance), mine, windows, max(variance, LEAST))
 
 
 RECONSTRUCTION = Criterion(
