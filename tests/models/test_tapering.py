@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gonogo.errors import ConfigError, UsageError
-from gonogo.models.architecture import make_spec
+from gonogo.models.architecture import PoolingHead, make_spec
 from gonogo.models.tapering import TaperOptions
 
 
@@ -96,3 +96,16 @@ def test_unknown_options_are_refused_by_name():
         build(width=3)
     with pytest.raises(ConfigError, match="did you mean 'avgmax'"):
         build(pool="avgmx")
+
+
+def test_a_head_that_learns_answers_as_one_that_does_not_and_its_highest_places_learn():
+    torch.manual_seed(0)
+    head = PoolingHead(4, 3, pool="avgmax", hidden=0, dropout=0.0, one_logit=False)
+    features = torch.randn(5, 4, 6, 7)
+    slopes, answers = [], []
+    for is_learning in (True, False):
+        own = features.clone().requires_grad_()
+        answers.append(head.train(is_learning)(own))
+        slopes += torch.autograd.grad(answers[-1].square().sum(), own)
+    assert torch.equal(*answers)
+    assert torch.allclose(*slopes, atol=1e-6)

@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from gonogo.train.augment import augment
-from gonogo.train.augment.pose import _grid, pose_matrices
+from gonogo.train.augment.pose import pose_matrices
+from gonogo.train.augment.resample import _grid
 from gonogo.train.recipe import Recipe
 from tests.helpers import UNCHANGED
 
