@@ -82,6 +82,17 @@ def test_a_pruned_run_is_loaded_bit_by_bit_and_exported(pruned: Run, tmp_path: P
     assert exported.gauge.facts.about["params"] == pruned.metrics["params"]
 
 
+def test_layers_fitted_again_answer_more_like_the_original_before_anything_learns(run_folder: Path, tmp_path: Path):
+    _, before = Run.open(run_folder).read_predictions()
+    missed = {}
+    for refit in (False, True):
+        request = request_of(run_folder, tmp_path / f"{refit}", refit=refit, recipe={"epochs": 0})
+        found = prune(request).run
+        assert found.config.made_from["refit"] is refit
+        missed[refit] = float(np.abs(found.read_predictions()[1] - before).mean())
+    assert missed[True] < 0.7 * missed[False]
+
+
 @pytest.mark.slow
 def test_a_pruned_run_can_be_pruned_again(pruned: Run, tmp_path: Path):
     again = prune(request_of(pruned.path, tmp_path / "again", target=Target("params", 0.7))).run
@@ -105,7 +116,7 @@ def test_a_history_that_was_changed_is_refused(pruned: Run, tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_pruning_that_was_interrupted_goes_on_as_if_it_had_not_been(run_folder: Path, tmp_path: Path):
-    changes = {"steps": 2, "recipe": {**LEARN, "epochs": 3}}
+    changes = {"steps": 2, "recipe": {**LEARN, "epochs": 3}, "refit": True}
     whole = prune(request_of(run_folder, tmp_path / "whole", **changes)).run
 
     def stop_at(epochs: int):

@@ -61,6 +61,7 @@ def run(
     floor: Annotated[float, typer.Option(help="Share of its channels that every layer keeps.")] = 0.1,
     temperature: Annotated[float, typer.Option(help="Softens the answers of the original, which teaches.")] = 4.0,
     teaching: Annotated[float, typer.Option(help="Weight of the original's answers beside the labels, 0 to 1.")] = 0.9,
+    maps: Annotated[float, typer.Option(help="Weight of the original's maps beside its answers; 0 for none.")] = 0.0,
     sensitivity: Annotated[
         Path | None, typer.Option(help="Page to draw: how much each layer minds losing channels; nothing is pruned.")
     ] = None,
@@ -104,7 +105,7 @@ def run(
         multiple=_multiple(round_),
         floor=floor,
         recipe=values,
-        teaching=Teaching(temperature, teaching),
+        teaching=Teaching(temperature, teaching, maps),
         device=device,
         resume=resume,
         force=force,

@@ -50,7 +50,7 @@ def factor(recipe: Recipe, steps_per_epoch: int, step: int) -> float:
         steps_per_epoch: batches.
         step: from 0.
     """
-    warmup, total = recipe.warmup_epochs * steps_per_epoch, recipe.epochs * steps_per_epoch
+    warmup, total = recipe.warmup_epochs * steps_per_epoch, max(1, recipe.epochs) * steps_per_epoch
     if step < warmup:
         return (step + 1) / warmup
     if recipe.schedule == "cosine":

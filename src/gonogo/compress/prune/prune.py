@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 
 from gonogo.compress.prune.cost import CostModel
 from gonogo.compress.prune.importance import CRITERIA
+from gonogo.compress.prune.moments import BATCH
 from gonogo.compress.prune.patient import Patient, estimate, open_patient
 from gonogo.compress.prune.refit import refit
 from gonogo.compress.prune.schedule import Limits, Scope
@@ -26,6 +27,7 @@ from gonogo.errors import UsageError
 from gonogo.evaluate.options import policy_from
 from gonogo.files import remove_leftovers, sha256
 from gonogo.models.architecture import Network
+from gonogo.models.norms import settle_norms
 from gonogo.models.pruned import Pruning, apply, removable_blocks
 from gonogo.splitting import Progress
 from gonogo.train.checkpoint import Progress as Learning
@@ -144,7 +146,7 @@ def prune(
                 shutil.rmtree(run.path, ignore_errors=True)
             run.write_config(config, patient.prepared.manifest, history)
         if request.refit:
-            refit(network.cpu().eval(), before, history[-1], patient.evidence.photos)
+            fit_again(patient, network, before, history[-1])
         else:
             estimate(network, patient.prepared, fabric)
         learnt = _learn(request, patient, network, recipe, fabric, _checkpoint(run, step), report)
@@ -207,6 +209,13 @@ def _learn(
     network.to(fabric.device).requires_grad_(True)
     teacher = copy.deepcopy(patient.network)
     return learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
+
+
+def fit_again(patient: Patient, network: Network, before: Network, pruning: Pruning) -> None:
+    """Fit the layers of a network that was pruned, in place, to what they said before; what learns begins there."""
+    photos = patient.evidence.photos
+    refit(network.cpu().eval(), before, pruning, photos)
+    settle_norms(network, torch.split(photos, BATCH))
 
 
 def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, step: int) -> Pruning:
