@@ -27,7 +27,8 @@ from gonogo.report.fit import write_fit_page
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material, parts_of_classes
 from gonogo.search.pareto import take
-from gonogo.search.search import Search, check_storage
+from gonogo.search.queue import check_storage
+from gonogo.search.search import Search
 from gonogo.search.space import STUMP, Space, reductions_for
 from gonogo.search.tried import Tried
 from gonogo.splitting import Progress
@@ -132,6 +133,11 @@ def fit(
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
     say("1 of 5  looking at the photos")
     looked = look(request, say, progress)
+    if request.trials is None and clock.left < tail_seconds(clock):
+        say(
+            f"  that alone took {clock.elapsed / 60:.1f} of the {request.minutes:g} minutes; what follows is the least "
+            "that makes a gauge"
+        )
     say("2 of 5  advising, and searching")
     search = prepare_search(request, looked, clock, say, progress)
     interrupted = _search(search, say)
@@ -150,6 +156,11 @@ def fit(
     write_text(request.out / RESULT, json.dumps(fitted.to_json(), indent=2) + "\n")
     clock.keep()
     return fitted
+
+
+def tail_seconds(clock: Clock) -> float:
+    """Return how long export, proof, timing and the page take at least."""
+    return TAIL_S + TAIL_SHARE * clock.seconds
 
 
 def prepare_search(
@@ -177,7 +188,7 @@ def prepare_search(
         request.budgets,
         effort,
         clock,
-        TAIL_S + TAIL_SHARE * clock.seconds,
+        tail_seconds(clock),
         request.where,
         request.storage is not None,
         request.seed,

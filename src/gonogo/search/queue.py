@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
+from gonogo.errors import UsageError
 from gonogo.search.space import Space
 
 STUDY = "gonogo fit"
@@ -83,3 +85,23 @@ class Queue:
         trial = known.ask()
         self.space.propose(trial)
         return dict(trial.params)
+
+
+def check_storage(storage: str | None) -> None:
+    """See that Optuna can open a storage.
+
+    Args:
+        storage: a URL, or None for a file of the fit's own.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if storage is None:
+        return
+    try:
+        optuna.storages.get_storage(storage)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"--storage {storage} cannot be opened ({reason}), expected a URL such as sqlite:///trials.db"
+        ) from error

@@ -6,6 +6,7 @@ goes on where it was, with the same proposals.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -14,9 +15,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from sqlalchemy.exc import SQLAlchemyError
 
-from gonogo.errors import UsageError
 from gonogo.search.budgets import Budgets
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material
@@ -36,6 +35,9 @@ FAR = 0.25
 SKETCHING = 0.4  # of the time that is left; the rest is for whole trainings
 SHORT = 3  # a short look shows a network so many times fewer photos
 FINALISTS = 4  # that are trained at full length
+# What follows the last training exports, verifies and times the gauge and two known networks; as often as that takes as
+# long as to write one proposed network and time it.
+TAIL_COSTS = 6
 FEW_PARTS = 5  # of a class in a fold, below which one fold tells nothing
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -69,7 +71,7 @@ class Search:
         budgets: what a gauge may cost.
         effort: how much each training may see.
         clock: how much time is left.
-        reserve: seconds to keep for what follows the last training.
+        least_reserve: seconds to keep for what follows the last training, at least.
         storage: of Optuna: any URL it knows.
         is_shared: other machines propose there too, and what is half-way may be theirs.
         seed: of proposals and trainings.
@@ -84,7 +86,7 @@ class Search:
     budgets: Budgets
     effort: Effort
     clock: Clock
-    reserve: float
+    least_reserve: float
     storage: str
     is_shared: bool = False
     seed: int = 0
@@ -93,6 +95,7 @@ class Search:
     kept_too: float = 1.0
     say: Callable[[str], None] = print
     _tried: dict[int, Tried] = field(default_factory=dict, init=False)
+    _quickest_cost: float = field(default=math.inf, init=False)
 
     @property
     def tried(self) -> list[Tried]:
@@ -104,6 +107,12 @@ class Search:
         """What was trained at full length."""
         return [own for own in self.tried if own.shown is not None]
 
+    @property
+    def reserve(self) -> float:
+        """Seconds to keep for what follows the last training: more where the machine is slow or busy."""
+        seen = 0.0 if math.isinf(self._quickest_cost) else TAIL_COSTS * self._quickest_cost
+        return max(self.least_reserve, seen)
+
     def run(self) -> None:
         """Search until the time is over; `tried` and `whole` say what was found.
 
@@ -111,16 +120,15 @@ class Search:
             GonogoError: the photos suit no network.
         """
         started = self.clock.elapsed
-        sketching = started + SKETCHING * max(0.0, self.clock.seconds - self.reserve - started)
         with stopped_at_once(cores()) as executor:
-            self._sketch_all(executor, sketching)
+            self._sketch_all(executor, started)
             self._train_best(executor)
 
-    def _sketch_all(self, executor: Executor, until: float) -> None:
+    def _sketch_all(self, executor: Executor, started: float) -> None:
         queue = Queue(self.space, self.storage, self.seed, self.is_shared, self.most)
         for known in queue.done:
             self._remember(known)
-        while self.most is not None or self.clock.elapsed < until or not self._tried:
+        while self.most is not None or self._may_look(started) or not self._tried:
             batch = [(trial, self.space.propose(trial)) for trial in queue.ask()]
             if not batch:
                 break
@@ -132,6 +140,9 @@ class Search:
                 self._remember(queue.study.tell(trial, self._values(cost, sketch)))
                 self.say(f"  {self._tried[trial.number].in_words()}")
             self.clock.keep()
+
+    def _may_look(self, started: float) -> bool:
+        return self.clock.elapsed < started + SKETCHING * max(0.0, self.clock.seconds - self.reserve - started)
 
     def _values(self, cost: Cost, sketch: Sketch | None) -> tuple[float, float, float]:
         """Return what is to be small; of times, which never come out alike twice, only where there is a budget."""
@@ -173,7 +184,10 @@ class Search:
     def _cost(self, entrant: Entrant, proposal: Proposal) -> Cost:
         prepared = self.material.seen_by(proposal)
         spec, tensors = entrant.spec(prepared), entrant.weights.tensors
-        return cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
+        started = time.monotonic()
+        cost = cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
+        self._quickest_cost = min(self._quickest_cost, time.monotonic() - started)
+        return cost
 
     def _train_best(self, executor: Executor) -> None:
         """Train the most promising at full length, fold by fold, as long as there is time for the last training too.
@@ -265,23 +279,3 @@ class Search:
         groups = tuple(all_groups[place] for place in places)
         labels = material.manifest.labels[places]
         return shown(material.photos.task, labels, groups, material.folds[0][places], answers, self.escape, seconds)
-
-
-def check_storage(storage: str | None) -> None:
-    """See that Optuna can open a storage.
-
-    Args:
-        storage: a URL, or None for a file of the fit's own.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if storage is None:
-        return
-    try:
-        optuna.storages.get_storage(storage)
-    except (SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"--storage {storage} cannot be opened ({reason}), expected a URL such as sqlite:///trials.db"
-        ) from error
