@@ -20,8 +20,8 @@ import torch_pruning
 from lightning_fabric import Fabric
 
 from common import data_folder, heading, scratch
-from gonogo.compress.prune.patient import Patient, estimate, open_patient
-from gonogo.compress.prune.prune import FINE_TUNING, PruneRequest, fit_again, surgeon_of
+from gonogo.compress.prune.patient import Patient, estimate, fit_again, open_patient
+from gonogo.compress.prune.prune import FINE_TUNING, PruneRequest, surgeon_of
 from gonogo.compress.prune.target import Target
 from gonogo.config import to_dict
 from gonogo.evaluate.paired import paired_drop

@@ -11,12 +11,16 @@ import torch
 from lightning_fabric import Fabric
 
 from gonogo.compress.prune.evidence import Evidence
+from gonogo.compress.prune.moments import BATCH
+from gonogo.compress.prune.refit import refit
 from gonogo.compress.timing import Timed, time_networks
 from gonogo.errors import UsageError
 from gonogo.export.gauge import gauge_facts, spread
 from gonogo.export.parity import load_photos
 from gonogo.models.architecture import Network
 from gonogo.models.deployed import Deployed
+from gonogo.models.norms import settle_norms
+from gonogo.models.pruned import Pruning
 from gonogo.splitting import Progress
 from gonogo.train.averaging import estimate_norms
 from gonogo.train.prepare import Prepared
@@ -92,3 +96,17 @@ def estimate(network: Network, prepared: Prepared, fabric: Fabric) -> None:
     train.rows, train.labels = train.rows[chosen], train.labels[torch.from_numpy(chosen)]
     estimate_norms(network, network, lambda: train.batches(JUDGED))
     network.eval()
+
+
+def fit_again(patient: Patient, network: Network, before: Network, pruning: Pruning) -> None:
+    """Fit the layers of a network that was pruned, in place, to what they said before; what learns begins there.
+
+    Args:
+        patient: the original, and training photos.
+        network: `before` with `pruning` applied.
+        before: stays as it is.
+        pruning: what went.
+    """
+    photos = patient.evidence.photos
+    refit(network.cpu().eval(), before, pruning, photos)
+    settle_norms(network, torch.split(photos, BATCH))

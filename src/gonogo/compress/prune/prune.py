@@ -14,9 +14,7 @@ from lightning_fabric import Fabric
 
 from gonogo.compress.prune.cost import CostModel
 from gonogo.compress.prune.importance import CRITERIA
-from gonogo.compress.prune.moments import BATCH
-from gonogo.compress.prune.patient import Patient, estimate, open_patient
-from gonogo.compress.prune.refit import refit
+from gonogo.compress.prune.patient import Patient, estimate, fit_again, open_patient
 from gonogo.compress.prune.schedule import Limits, Scope
 from gonogo.compress.prune.surgeon import Surgeon, remove_blocks
 from gonogo.compress.prune.target import Target
@@ -27,14 +25,13 @@ from gonogo.errors import UsageError
 from gonogo.evaluate.options import policy_from
 from gonogo.files import remove_leftovers, sha256
 from gonogo.models.architecture import Network
-from gonogo.models.norms import settle_norms
 from gonogo.models.pruned import Pruning, apply, removable_blocks
 from gonogo.splitting import Progress
 from gonogo.train.checkpoint import Progress as Learning
 from gonogo.train.loop import Step
 from gonogo.train.recipe import Recipe, resolve_recipe
 from gonogo.train.run import Run, RunConfig
-from gonogo.train.teacher import FINE_TUNING, Teaching, learn_from
+from gonogo.train.teacher import FINE_TUNING, STEADIED, Teaching, learn_from
 from gonogo.train.train import Plan, check_run_folder, check_same_config, finish
 from gonogo.train.transfer import fit_network, is_frozen
 
@@ -211,13 +208,6 @@ def _learn(
     return learn_from(network, teacher, patient.prepared, recipe, request.teaching, fabric, checkpoint, report)
 
 
-def fit_again(patient: Patient, network: Network, before: Network, pruning: Pruning) -> None:
-    """Fit the layers of a network that was pruned, in place, to what they said before; what learns begins there."""
-    photos = patient.evidence.photos
-    refit(network.cpu().eval(), before, pruning, photos)
-    settle_norms(network, torch.split(photos, BATCH))
-
-
 def _operate(request: PruneRequest, patient: Patient, surgeon: Surgeon, network: Network, step: int) -> Pruning:
     """Take blocks and channels out of the network, in place; return what went."""
     network.cpu().eval()
@@ -272,7 +262,8 @@ def _config(request: PruneRequest, patient: Patient, recipe: Recipe) -> RunConfi
 
 
 def _recipe(request: PruneRequest) -> Recipe:
-    return resolve_recipe(to_dict(Run.open(request.run).config.recipe), FINE_TUNING, request.recipe)
+    steadied = STEADIED if request.teaching.maps else {}
+    return resolve_recipe(to_dict(Run.open(request.run).config.recipe), FINE_TUNING, steadied, request.recipe)
 
 
 def _check(request: PruneRequest) -> None:
