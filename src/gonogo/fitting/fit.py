@@ -159,8 +159,8 @@ def fit(
 def _say_if_late(clock: Clock, say: Callable[[str], None]) -> None:
     if clock.left < tail_seconds(clock):
         say(
-            f"  that alone took {clock.elapsed / 60:.1f} of the {clock.seconds / 60:g} minutes; what follows is the least "
-            "that makes a gauge"
+            f"  that alone took {clock.elapsed / 60:.1f} of the {clock.seconds / 60:g} minutes; what follows is the "
+            "least that makes a gauge"
         )
 
 
