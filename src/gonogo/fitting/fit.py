@@ -133,11 +133,8 @@ def fit(
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
     say("1 of 5  looking at the photos")
     looked = look(request, say, progress)
-    if request.trials is None and clock.left < tail_seconds(clock):
-        say(
-            f"  that alone took {clock.elapsed / 60:.1f} of the {request.minutes:g} minutes; what follows is the least "
-            "that makes a gauge"
-        )
+    if request.trials is None:
+        _say_if_late(clock, say)
     say("2 of 5  advising, and searching")
     search = prepare_search(request, looked, clock, say, progress)
     interrupted = _search(search, say)
@@ -147,7 +144,8 @@ def fit(
     run = train_chosen(request, looked, search.recipe(chosen.proposal, effort.recipe()), chosen, report)
     clock.keep()
     say("4 of 5  exporting, comparing the files with the network, proving what they promise")
-    outcome = judge(request, run, looked, say)
+    has_time = request.trials is not None or clock.left >= search.reserve / 2
+    outcome = judge(request, run, looked, say, beside_rivals=has_time)
     say("5 of 5  writing the page")
     asked = assess(request.out / RUN, split="val", out=request.out / PROOF, force=True)
     fitted = Fitted(request, looked, search, chosen, outcome, interrupted, clock.elapsed)
@@ -156,6 +154,14 @@ def fit(
     write_text(request.out / RESULT, json.dumps(fitted.to_json(), indent=2) + "\n")
     clock.keep()
     return fitted
+
+
+def _say_if_late(clock: Clock, say: Callable[[str], None]) -> None:
+    if clock.left < tail_seconds(clock):
+        say(
+            f"  that alone took {clock.elapsed / 60:.1f} of the {clock.seconds / 60:g} minutes; what follows is the "
+            "least that makes a gauge"
+        )
 
 
 def tail_seconds(clock: Clock) -> float:
