@@ -27,6 +27,7 @@ from gonogo.evaluate.decision import Decision
 from gonogo.export import EXPORTERS
 from gonogo.export.parity import check_parity
 from gonogo.gauge.facts import Facts
+from gonogo.models import architecture
 from gonogo.models.architecture import make_spec
 from gonogo.models.cost import count_macs
 from gonogo.models.deployed import Deployed
@@ -77,20 +78,27 @@ def opened(folder: Path, name: str, network: Network, pixels: np.ndarray) -> dic
     torch.manual_seed(0)
     channels = geometry.network_channels
     built = make_spec(network.arch, 2, channels, network.options).build().eval()
-    facts = Facts(Decision(Task(("defect", "ok"), "ok"), 0.5, "none"), geometry, 1.0, 0.0, {"arch": network.arch})
-    deployed = Deployed(built, geometry, facts.decision.task).eval()
     macs = count_macs(built, channels, geometry.input_size) / 1e6
     print(f"  {name}: {sum(p.numel() for p in built.parameters()):,} parameters, {macs:.2f} M multiply-adds")
+    calls = sessions(folder, built, geometry, network.formats, pixels)
+    return {name if len(calls) == 1 else f"{name}, {kind}": call for kind, call in calls.items()}
+
+
+def sessions(
+    folder: Path, network: architecture.Network, geometry: Geometry, formats: tuple[str, ...], pixels: np.ndarray
+) -> dict[str, Callable[[int], object]]:
+    """Write a network to every format, see that each file answers as it does, and open them."""
+    facts = Facts(Decision(Task(("defect", "ok"), "ok"), 0.5, "none"), geometry, 1.0, 0.0, {})
+    deployed = Deployed(network, geometry, facts.decision.task).eval()
     folder.mkdir()
     calls: dict[str, Callable[[int], object]] = {}
-    for kind in network.formats:
+    for kind in formats:
         exporter = EXPORTERS.get(kind)
         path = folder / exporter.filename
         exporter.write(deployed, facts, pixels, path)
         check_parity(path, exporter.runtime, facts.decision, deployed, pixels)
         session = RUNTIMES.get(exporter.runtime).open(path, 1)
-        own = name if len(network.formats) == 1 else f"{name}, {kind}"
-        calls[own] = lambda turn, session=session: session(pixels[turn % PHOTOS][None])  # type: ignore[misc]
+        calls[kind] = lambda turn, session=session: session(pixels[turn % PHOTOS][None])  # type: ignore[misc]
     return calls
 
 

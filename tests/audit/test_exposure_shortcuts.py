@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ pytest.importorskip("cv2")
 pytest.importorskip("faiss")
 
 from gonogo.audit.audit import Audit, audit
+from gonogo.audit.exposure import _blurred
 from gonogo.audit.findings import Findings, MapExhibit
 from gonogo.data.synthetic import write_castings
 
@@ -101,3 +103,19 @@ def test_photos_numbered_class_by_class_are_noticed(castings: Path):
     (order,) = of(audit(castings), "shortcuts", attribute="order")
     assert order.severity == "warning"
     assert order.facts["balanced_accuracy"] > 0.9
+
+
+def test_what_is_usual_around_a_pixel_is_the_mean_of_a_frame_and_takes_little_memory():
+    small = np.random.default_rng(0).integers(0, 256, (3, 8, 9)).astype(np.float64)
+    y, x = 3, 5
+    window = small[:, y - 2 : y + 3, x - 2 : x + 3]
+    frame = (window.sum(axis=(1, 2)) - window[:, 1:4, 1:4].sum(axis=(1, 2))) / 16
+    assert np.array_equal(_blurred(small)[:, y, x], frame)
+    many = np.zeros((500, 32, 32))
+    tracemalloc.start()
+    try:
+        _blurred(many)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * many.nbytes

@@ -231,7 +231,7 @@ def test_all_criteria_are_ranked_against_chance(run_folder: Path):
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
     assert [row["accuracy"] for row in rows] == sorted((row["accuracy"] for row in rows), reverse=True)
-    assert len(rows) == 13
+    assert len(rows) == 14
     says = {row["says"] for row in rows}
     assert says <= {"chance", "better than chance", "worse than chance", "not told from chance"}
     for row in rows:

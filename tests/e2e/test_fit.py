@@ -22,6 +22,8 @@ from tests.helpers_pages import POOR_CONTRAST, visit
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.timeout(900)  # a fit takes a minute; the limit is for machines that do other things too
+
 QUICK = ("--minutes", 0.6, "--trials", 2, "--reduce", 2, "--json")
 
 
@@ -77,7 +79,7 @@ def test_the_page_tells_it_offline(plates_fit, browser: Browser, width: int, sch
     assert page_path.stat().st_size < 5_000_000
     with visit(browser, page_path, width=width, color_scheme=scheme) as seen:
         page = seen.page
-        assert page.text_content(".verdict").startswith(("Met: this gauge lets at most", "Met, at a price"))
+        assert page.text_content(".verdict").startswith("Too few defective parts to promise much: this gauge lets at")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(POOR_CONTRAST, 4.5) == []
         slider = page.locator(".dial input")
@@ -168,40 +170,57 @@ def test_kinds_are_sorted_with_nothing_given(tmp_path: Path):
     assert found["val"]["accuracy"]["value"] >= 0.6
 
 
+# What is there when a fit is killed, and how much of it: it has looked, tried a network, trained one at full length,
+# begun the last training, begun to export.
+MOMENTS = (
+    ("effort.json", 1),
+    ("answers/*.npy", 1),
+    ("answers/*.npy", 4),
+    ("run/run.toml", 1),
+    ("run/metrics.json", 1),
+)
+
+
+def killed_at(words: list[str], out: Path, pattern: str, count: int) -> None:
+    """Start a fit and kill it as soon as so many such files are there."""
+    victim = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while victim.poll() is None and len(list(out.glob(pattern))) < count:
+        time.sleep(0.02)
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL, f"it ended before there were {count} of {pattern}"
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_killed_five_times_and_resumed_the_result_is_that_of_a_fit_in_peace(plates: Path, tmp_path: Path, plates_fit):
     _, peace = plates_fit
     out = tmp_path / "fit"
     words = [*command(), "fit", str(plates), "--out", str(out), *map(str, QUICK)]
-    for seconds in (9, 6, 12, 8, 14):
-        more = ["--resume"] if (out / "fit.toml").is_file() else []
-        victim = subprocess.Popen([*words, *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            victim.wait(seconds)
-        except subprocess.TimeoutExpired:
-            victim.send_signal(signal.SIGKILL)
-            victim.wait()
-    found = fitted(gonogo("fit", plates, "--out", out, *QUICK, *(["--resume"] if out.is_dir() else [])))
+    for number, (pattern, count) in enumerate(MOMENTS):
+        killed_at([*words, *(["--resume"] if number else [])], out, pattern, count)
+    found = fitted(in_process("fit", plates, "--out", out, *QUICK, "--resume"))
     assert found["chosen"]["name"] == peace["chosen"]["name"]
-    assert found["guarantee"] == peace["guarantee"]
-    assert found["val"] == peace["val"]
+    for name in ("guarantee", "val", "proof", "params"):
+        assert found[name] == peace[name]
+    assert [row["sketch"]["score"] for row in found["tried"]] == [row["sketch"]["score"] for row in peace["tried"]]
+    weights = [Path(document["run"]) / "model.safetensors" for document in (found, peace)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
     assert not [name for name in tree(out) if name.endswith(".tmp")]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_interrupted_it_leaves_a_valid_gauge(plates: Path, tmp_path: Path):
     out = tmp_path / "fit"
     words = [*command(), "fit", str(plates), "--out", str(out), "--minutes", "5", "--reduce", "2", "--json"]
     patient = subprocess.Popen(interruptible(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and not list((out / "answers").glob("*.npy")):
-        time.sleep(0.2)
-    time.sleep(1)
+    # A network has been tried when the storage has what it answered; the process itself says so.
+    assert patient.stderr is not None
+    lines = iter(patient.stderr.readline, "")
+    seen = next(line for line in lines if " kB: " in line)
     os.kill(patient.pid, signal.SIGINT)
-    stdout, stderr = patient.communicate(timeout=500)
-    assert patient.returncode == 0, stderr
+    stdout, stderr = patient.communicate()
+    assert patient.returncode == 0, seen + stderr
     found = json.loads(stdout)
     assert found["interrupted"] is True
     assert all(parity.holds for _, parity in verify(Gauge.load(out / "gauge")))

@@ -30,6 +30,14 @@ def test_a_perfect_curve_on_six_good_parts():
     )
 
 
+def test_where_photos_are_sorted_into_kinds_no_part_is_called_good():
+    text = is_this_curve_real(*perfect(6, 29), leaked=0, kind="scratches").text
+    assert "29 other parts and 6 'scratches' parts; the 6 'scratches' parts decide what it is worth." in text
+    assert "every 'scratches' photo above every other one" in text
+    assert "None of 29 other parts taken for 'scratches' still allows a rate of 9.8 %, none missed of 6" in text
+    assert not any(word in text for word in ("good", "defective", "overkill", "escape"))
+
+
 def test_a_perfect_curve_on_parts_enough():
     found = is_this_curve_real(*perfect(70, 60), leaked=0)
     assert found.answer == "yes"

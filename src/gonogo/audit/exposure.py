@@ -117,9 +117,9 @@ def _dirt(seen: Inspection) -> Findings | None:
         return None
     first = np.array([rows[0] for rows in seen.members])
     small = seen.looks.thumbnails[first].astype(np.float64)
-    around = _blurred(small)
-    stack = np.median(small - around, axis=0)
-    spread = 1.4826 * np.median(np.abs(small - around - stack), axis=0) / np.sqrt(len(small)) + 0.25
+    beyond = small - _blurred(small)
+    stack = np.median(beyond, axis=0)
+    spread = 1.4826 * np.median(np.abs(beyond - stack), axis=0) / np.sqrt(len(small)) + 0.25
     # The edges of parts that always lie in one place are strong too, but so are their neighbours.
     strength = np.abs(stack) / np.maximum(_usual_around(np.abs(stack)), 1.0)
     spots = (strength > SPOT) & (np.abs(stack) > SPOT_LEVELS) & (np.abs(stack) > SPOT * spread)
@@ -147,11 +147,14 @@ def _dirt(seen: Inspection) -> Findings | None:
 
 def _blurred(small: Float64Array) -> Float64Array:
     """Return the median-like surroundings of each pixel: the mean of a 5x5 frame around it."""
+    height, width = small.shape[1:]
     padded = np.pad(small, ((0, 0), (2, 2), (2, 2)), mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), axis=(1, 2))
-    frame = np.ones((5, 5), dtype=bool)
-    frame[1:4, 1:4] = False
-    return np.asarray(windows[..., frame].mean(axis=-1))
+    frame = [(y, x) for y in range(5) for x in range(5) if not (0 < y < 4 and 0 < x < 4)]
+    # Summed place by place: all of them side by side are sixteen times the photos, gigabytes for 20,000.
+    total = np.zeros_like(small)
+    for y, x in frame:
+        total += padded[:, y : y + height, x : x + width]
+    return np.asarray(total / len(frame))
 
 
 def _usual_around(values: Float64Array) -> Float64Array:

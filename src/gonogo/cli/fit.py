@@ -64,7 +64,7 @@ def run(
     good: Good = None,
     format_: FormatName = None,
     task: TaskOption = None,
-    mixed: Mixed = "refuse",
+    mixed: Mixed = "first",
     group_by: GroupBy = None,
     photos: Photos = None,
     groups: Groups = None,

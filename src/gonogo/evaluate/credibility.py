@@ -59,6 +59,7 @@ def is_this_curve_real(
     groups: Sequence[str] | None = None,
     *,
     leaked: int | None = None,
+    kind: str | None = None,
 ) -> Credibility:
     """Say how far an ROC curve can be believed.
 
@@ -67,6 +68,7 @@ def is_this_curve_real(
         scores: (N,) larger for what looks defective.
         groups: (N,) the part of each photo, or None where nobody named them.
         leaked: how many of the photos show a part that is also in training; None where nobody looked.
+        kind: where photos are sorted into kinds, the one that stands in the place of defective, all others of good.
 
     Raises:
         DataError: no good or no defective photo.
@@ -74,13 +76,11 @@ def is_this_curve_real(
     curve = roc_curve(positive, scores, groups)
     limit = perfect_auc_limit(positive, groups, 1 - _CONFIDENCE)
     value, low = curve.auc.value or 0.0, curve.auc.low or 0.0
-    sentences = [
-        _leak(leaked, len(positive)),
-        _basis(curve.good, curve.defective, curve.unit),
-        _area(curve.auc, limit, curve.good, curve.defective, curve.unit),
-    ]
+    names = ("good", "defective") if kind is None else ("other", f"'{kind}'")
+    sides = _Sides(curve.good, curve.defective, curve.unit, *names)
+    sentences = [_leak(leaked, len(positive)), sides.basis, sides.area(curve.auc, limit)]
     if value == 1:
-        sentences.append(_allowed(curve.good, curve.defective, curve.unit))
+        sentences.append(sides.allowed)
     elif low <= 0.5:
         sentences.append("The interval reaches 0.5: these photos cannot tell this network from a coin.")
     if limit < CONVINCING:
@@ -108,10 +108,6 @@ def is_this_curve_real(
     )
 
 
-def _count(number: int, kind: str, unit: Unit) -> str:
-    return f"{number} {kind} {unit[:-1] if number == 1 else unit}"
-
-
 def _leak(leaked: int | None, photos: int) -> str:
     if leaked is None:
         return "Nobody looked whether its parts are in training too; a curve on known parts shows memory."
@@ -123,30 +119,69 @@ def _leak(leaked: int | None, photos: int) -> str:
     return "No part of it is in training."
 
 
-def _basis(good: int, defective: int, unit: Unit) -> str:
-    basis = f"It rests on {_count(good, 'good', unit)} and {_count(defective, 'defective', unit)}"
-    if good == defective:
-        return f"{basis}."
-    rarer, kind = (good, "good") if good < defective else (defective, "defective")
-    return f"{basis}; the {_count(rarer, kind, unit)} decide{'s' if rarer == 1 else ''} what it is worth."
+@dataclass(frozen=True)
+class _Sides:
+    """What the curve tells apart, in words.
 
+    Attributes:
+        good: how many on the side that should score low.
+        defective: how many on the other.
+        unit: what was counted.
+        good_name: what the first are called.
+        defective_name: what the others are called.
+    """
 
-def _area(auc: Rate, limit: float, good: int, defective: int, unit: Unit) -> str:
-    rarer, kind = (good, "good") if good <= defective else (defective, "defective")
-    if auc.value == 1:
-        return (
-            f"The AUC is 1, every defective photo above every good one; with {_count(rarer, kind, unit)} a true AUC of "
-            f"{limit:.3f} looks as perfect one time in {1 / (1 - _CONFIDENCE):.0f}."
+    good: int
+    defective: int
+    unit: Unit
+    good_name: str
+    defective_name: str
+
+    def _counted(self, number: int, name: str) -> str:
+        return f"{number} {name} {self.unit[:-1] if number == 1 else self.unit}"
+
+    @property
+    def _both(self) -> tuple[str, str]:
+        return self._counted(self.good, self.good_name), self._counted(self.defective, self.defective_name)
+
+    @property
+    def _rarer(self) -> str:
+        return self._both[0] if self.good <= self.defective else self._both[1]
+
+    @property
+    def basis(self) -> str:
+        """What the curve rests on."""
+        basis = "It rests on {} and {}".format(*self._both)
+        if self.good == self.defective:
+            return f"{basis}."
+        alone = min(self.good, self.defective) == 1
+        return f"{basis}; the {self._rarer} decide{'s' if alone else ''} what it is worth."
+
+    def area(self, auc: Rate, limit: float) -> str:
+        """What its area says, and what a perfect one would."""
+        if auc.value == 1:
+            return (
+                f"The AUC is 1, every {self.defective_name} photo above every {self.good_name} one; with {self._rarer} "
+                f"a true AUC of {limit:.3f} looks as perfect one time in {1 / (1 - _CONFIDENCE):.0f}."
+            )
+        found = (
+            f"The AUC is {auc.value:.3f}, with a 95 % interval over {self.unit} from {auc.low:.3f} to {auc.high:.3f}"
         )
-    found = f"The AUC is {auc.value:.3f}, with a 95 % interval over {unit} from {auc.low:.3f} to {auc.high:.3f}"
-    if limit >= CONVINCING:
-        return f"{found}."
-    return f"{found}; on {_count(rarer, kind, unit)} even a perfect curve proves no more than {limit:.3f}."
+        if limit >= CONVINCING:
+            return f"{found}."
+        return f"{found}; on {self._rarer} even a perfect curve proves no more than {limit:.3f}."
 
-
-def _allowed(good: int, defective: int, unit: Unit) -> str:
-    overkill, escape = (float(proven_rate(n, 0, _CONFIDENCE)) for n in (good, defective))
-    return (
-        f"None lost of {_count(good, 'good', unit)} still allows an overkill rate of {percent(overkill)}, none missed "
-        f"of {_count(defective, 'defective', unit)} an escape rate of {percent(escape)} (95 % confidence)."
-    )
+    @property
+    def allowed(self) -> str:
+        """What no mistake at all still allows."""
+        overkill, escape = (percent(float(proven_rate(n, 0, _CONFIDENCE))) for n in (self.good, self.defective))
+        good, defective = self._both
+        if self.good_name != "good":
+            return (
+                f"None of {good} taken for {self.defective_name} still allows a rate of {overkill}, none missed of "
+                f"{defective} one of {escape} (95 % confidence)."
+            )
+        return (
+            f"None lost of {good} still allows an overkill rate of {overkill}, none missed of {defective} an escape "
+            f"rate of {escape} (95 % confidence)."
+        )

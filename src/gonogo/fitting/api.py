@@ -89,7 +89,8 @@ def fit(
         max_overkill: as of `budgets_from`.
         max_latency_ms: as of `budgets_from`.
         max_size_kb: as of `budgets_from`.
-        data: what is said about the photos: fields of `DataOptions`, such as ``good="ok"`` or ``group_by="8"``.
+        data: what is said about the photos: fields of `DataOptions`, such as ``good="ok"`` or ``group_by="8"``. A photo
+            with boxes of several classes is of that of the first, unless ``mixed`` gives another rule.
 
     Returns:
         What came out; `met` says whether every budget is kept, `gauge` answers for new photos.
@@ -116,7 +117,7 @@ def fit(
         minutes,
         trials,
         source,
-        DataOptions(**data),
+        DataOptions(**{"mixed": "first", **data}),
         seed=seed,
         resume=resume,
         force=force,

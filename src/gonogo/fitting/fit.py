@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,8 @@ from gonogo.report.fit import write_fit_page
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material, parts_of_classes
 from gonogo.search.pareto import take
-from gonogo.search.search import Search, check_storage
+from gonogo.search.queue import check_storage
+from gonogo.search.search import Search
 from gonogo.search.space import STUMP, Space, reductions_for
 from gonogo.search.tried import Tried
 from gonogo.splitting import Progress
@@ -132,15 +133,19 @@ def fit(
     clock = Clock(request.out / CLOCK, 60 * request.minutes)
     say("1 of 5  looking at the photos")
     looked = look(request, say, progress)
+    if request.trials is None:
+        _say_if_late(clock, say)
     say("2 of 5  advising, and searching")
     search = prepare_search(request, looked, clock, say, progress)
     interrupted = _search(search, say)
     chosen = take(search.whole, request.budgets.max_overkill) if search.whole else search.promising[0]
     say(f"3 of 5  training the one that was chosen: {chosen.proposal.in_words()}")
-    run = train_chosen(request, looked, search, chosen, report)
+    effort = last_effort(request.out, search, chosen, hurry=interrupted)
+    run = train_chosen(request, looked, search.recipe(chosen.proposal, effort.recipe()), chosen, report)
     clock.keep()
     say("4 of 5  exporting, comparing the files with the network, proving what they promise")
-    outcome = judge(request, run, looked, say)
+    has_time = request.trials is not None or clock.left >= search.reserve / 2
+    outcome = judge(request, run, looked, say, beside_rivals=has_time)
     say("5 of 5  writing the page")
     asked = assess(request.out / RUN, split="val", out=request.out / PROOF, force=True)
     fitted = Fitted(request, looked, search, chosen, outcome, interrupted, clock.elapsed)
@@ -149,6 +154,19 @@ def fit(
     write_text(request.out / RESULT, json.dumps(fitted.to_json(), indent=2) + "\n")
     clock.keep()
     return fitted
+
+
+def _say_if_late(clock: Clock, say: Callable[[str], None]) -> None:
+    if clock.left < tail_seconds(clock):
+        say(
+            f"  that alone took {clock.elapsed / 60:.1f} of the {clock.seconds / 60:g} minutes; what follows is the "
+            "least that makes a gauge"
+        )
+
+
+def tail_seconds(clock: Clock) -> float:
+    """Return how long export, proof, timing and the page take at least."""
+    return TAIL_S + TAIL_SHARE * clock.seconds
 
 
 def prepare_search(
@@ -163,7 +181,7 @@ def prepare_search(
     material = Material(looked.photos, manifest, looked.options, folds, request.seed, request.out / "answers", progress)
     first = material.seen_by(space.propose(optuna.trial.FixedTrial(space.small_taper)))
     space = replace(space, recipe=advise_recipe(request.out, material, first, say, progress))
-    effort = plan_effort(request.out, material, space, clock)
+    effort = plan_effort(request.out, material, space, clock, request.trials)
     say(
         f"  {len(manifest):,} photos to search on, in {folds} folds of whole parts; a whole training shows "
         f"{effort.photos:,} photos"
@@ -176,7 +194,7 @@ def prepare_search(
         request.budgets,
         effort,
         clock,
-        TAIL_S + TAIL_SHARE * clock.seconds,
+        tail_seconds(clock),
         request.where,
         request.storage is not None,
         request.seed,
@@ -221,7 +239,7 @@ def _search(search: Search, say: Callable[[str], None]) -> bool:
 def train_chosen(
     request: FitRequest,
     looked: Looked,
-    search: Search,
+    recipe: Mapping[str, Any],
     chosen: Tried,
     report: Callable[[Step], None] | None,
 ) -> Run:
@@ -248,7 +266,7 @@ def train_chosen(
         folder,
         proposal.candidate.arch,
         proposal.candidate.arch_options,
-        search.recipe(proposal, last_effort(request.out, search, chosen).recipe()),
+        recipe,
         options,
         decision,
         resume=(folder / "run.toml").is_file(),

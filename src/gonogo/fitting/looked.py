@@ -42,7 +42,7 @@ def look(request: FitRequest, say: Callable[[str], None], progress: Progress | N
     for finding in told.audit.findings:
         if finding.severity != "info":
             say(f"  {finding.severity}: {finding.summary}")
-    notes = (*told.notes, *proof.notes, *proof.cannot(request.budgets.confidence))
+    notes = (*photos.linked.notes, *told.notes, *proof.notes, *proof.cannot(request.budgets.confidence))
     for line in notes:
         say(f"  {line}")
     kept = " and ".join(f"{count} {name}" for name, count in proof.parts.items())

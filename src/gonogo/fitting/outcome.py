@@ -38,7 +38,7 @@ class Outcome:
         max_abs_diff: the largest difference between a file's probabilities and the network's.
         unmet: the budgets that are not kept.
         steps: what was tried to keep them, in words.
-        rivals: known networks and their milliseconds on this machine.
+        rivals: known networks and their milliseconds on this machine; none where there was no time for them.
     """
 
     gauge: Gauge
@@ -76,8 +76,17 @@ class Outcome:
         }
 
 
-def judge(request: FitRequest, run: Run, looked: Looked, say: Callable[[str], None]) -> Outcome:
+def judge(
+    request: FitRequest, run: Run, looked: Looked, say: Callable[[str], None], *, beside_rivals: bool = True
+) -> Outcome:
     """Export, verify, time, quantize where a budget asks for it, and hold everything against the budgets.
+
+    Args:
+        request: what was asked.
+        run: the last training.
+        looked: the photos.
+        say: called with each line worth reading.
+        beside_rivals: whether there is time for known networks; writing and timing them takes most of this step.
 
     Raises:
         ExportError: a file does not answer as the network did.
@@ -92,7 +101,9 @@ def judge(request: FitRequest, run: Run, looked: Looked, say: Callable[[str], No
     if request.budgets.excess(best["p50_ms"], best["size_bytes"]) > 0:
         gauge, rows, best, difference = _smaller(request, run, (gauge, rows, best, difference), steps, say)
     unmet = tuple(_unmet(request.budgets, run, looked.proof, best))
-    rivals = time_rivals(looked.photos, looked.options)
+    rivals = time_rivals(looked.photos, looked.options) if beside_rivals else ()
+    if not rivals:
+        say("  no time for known networks to compare with")
     return Outcome(gauge, run, tuple(rows), best, difference, unmet, tuple(steps), rivals)
 
 

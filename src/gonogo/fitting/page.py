@@ -13,7 +13,7 @@ from gonogo.fitting.beside import beside_table
 from gonogo.report.answered import Answered
 from gonogo.report.fit import FitPage, Point
 from gonogo.report.study import StudyTable
-from gonogo.search.budgets import KB
+from gonogo.search.budgets import KB, Budgets
 from gonogo.train.run import Run
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 12
 NARROW = "\N{NO-BREAK SPACE}"
+LITTLE = 0.1  # escapes, beyond which a promise that nobody asked for is no good news
 COSTLY = 0.1  # of the good parts lost, from which a gauge without a budget for that is no good news
 
 
@@ -37,7 +38,7 @@ def page_of(fitted: Fitted, mistakes: Path, others: Sequence[tuple[str, dict[str
     promise = outcome.run.decision.guarantee
     return FitPage(
         data=answered.name,
-        grade="error" if not outcome.met else "warning" if costly(fitted) else "info",
+        grade="error" if not outcome.met else "warning" if costly(fitted) or promises_little(fitted) else "info",
         verdict=verdict(fitted),
         facts=tuple(_facts(fitted)),
         budgets=_budgets(fitted),
@@ -71,8 +72,23 @@ def verdict(fitted: Fitted) -> str:
         rate = "" if promise is None else f"lets at most {percent(promise.rate)} of new defective {promise.unit} pass"
         quality = f"{rate} and loses {percent(val['overkill_rate']['value'])} of the good ones"
     if outcome.met:
-        return f"{'Met, at a price' if costly(fitted) else 'Met'}: this gauge {quality}, and answers in {size}."
+        return f"{_opening(fitted)}: this gauge {quality}, and answers in {size}."
     return f"Not met: {outcome.unmet[0].relax}. The nearest gauge {quality}, and answers in {size}."
+
+
+def _opening(fitted: Fitted) -> str:
+    if promises_little(fitted):
+        return "Too few defective parts to promise much"
+    if costly(fitted):
+        return "Met, at a price"
+    budgets = fitted.request.budgets
+    return "Done" if budgets == Budgets(confidence=budgets.confidence) else "Met"
+
+
+def promises_little(fitted: Fitted) -> bool:
+    """Say whether no escape rate was asked for, and the parts prove none that anybody would ask for."""
+    promise = fitted.outcome.run.decision.guarantee
+    return fitted.request.budgets.max_escape is None and promise is not None and promise.rate > LITTLE
 
 
 def costly(fitted: Fitted) -> bool:

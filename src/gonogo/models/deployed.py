@@ -36,8 +36,9 @@ class Preprocess(nn.Module):
         self.register_buffer("mean", torch.tensor(geometry.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(geometry.std).view(1, -1, 1, 1))
         r, stored = geometry.reduce, geometry.stored_channels
-        self.register_buffer("block", torch.ones(stored, 1, r, r))
-        self.register_buffer("rounding", torch.full((stored,), r * r / 2))
+        self.register_buffer("block", torch.full((stored, 1, r, r), 1 / r**2))
+        # A mean is a whole number of 1/r^2; a quarter of one more rounds halves up whatever the last digits are.
+        self.register_buffer("rounding", torch.full((stored,), 0.5 + 0.25 / r**2))
         self.register_buffer("luma", torch.tensor(LUMA, dtype=torch.float32).view(1, 3, 1, 1))
         if geometry.size is not None:
             (rows, columns), (height, width) = geometry.reduced_size, geometry.size
@@ -72,10 +73,8 @@ class Preprocess(nn.Module):
         if geometry.colour == "grey" and channels == 3:
             values = torch.floor(((values * self.luma).sum(1, keepdim=True) + LUMA_HALF) / LUMA_SCALE)
         if 1 < r <= CONVOLVED:
-            # A convolution of ones: sums of whole numbers, and a half, are exact in float32.
             groups = geometry.stored_channels
-            totals = functional.conv2d(values, self.block, self.rounding, stride=r, groups=groups)
-            values = torch.floor(totals / (r * r))
+            values = torch.floor(functional.conv2d(values, self.block, self.rounding, stride=r, groups=groups))
         elif r > 1:
             # Sums of whole numbers are exact in float32, whatever their order; so is a half in the quotient. Whole rows
             # first: ONNX Runtime does that faster than both at once, and 1.7 times as fast as its average pooling.

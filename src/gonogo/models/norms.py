@@ -20,7 +20,9 @@ def settle_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
         batches: (N, C, h, w) inputs.
     """
     norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d)]
-    sums = {norm: [torch.zeros(3, norm.num_features, dtype=torch.float64)] for norm in norms}
+    sums: dict[nn.Module, list[Tensor]] = {
+        norm: [torch.zeros(3, norm.num_features, dtype=torch.float64)] for norm in norms
+    }
 
     def look(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         values = inputs[0].detach().transpose(0, 1).flatten(1)

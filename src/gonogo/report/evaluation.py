@@ -29,7 +29,10 @@ def write_evaluation_page(path: Path, answered: Answered, made: datetime | None 
     kinds = answered.kinds
     curves = {name: roc_curve(own, scores, answered.groups) for name, (own, scores) in kinds.items()}
     rarest = min(kinds, key=lambda name: min(curves[name].good, curves[name].defective), default=None)
-    credible = None if rarest is None else is_this_curve_real(*kinds[rarest], answered.groups, leaked=answered.leaked)
+    credible = None
+    if rarest is not None:
+        sorted_into = rarest if len(kinds) > 1 else None
+        credible = is_this_curve_real(*kinds[rarest], answered.groups, leaked=answered.leaked, kind=sorted_into)
     sections = [reliability_section(answered)]
     if curves:
         precision_recall = precision_recall_section(answered)

@@ -102,7 +102,9 @@ def write_fit_page(path: Path, page: FitPage, made: datetime | None = None) -> N
     answered = page.answered
     curves = {name: roc_curve(own, scores, answered.groups) for name, (own, scores) in answered.kinds.items()}
     rarest = min(answered.kinds, key=lambda name: min(curves[name].good, curves[name].defective))
-    credible = is_this_curve_real(*answered.kinds[rarest], answered.groups, leaked=answered.leaked)
+    sorted_into = rarest if len(answered.kinds) > 1 else None
+    own = answered.kinds[rarest]
+    credible = is_this_curve_real(*own, answered.groups, leaked=answered.leaked, kind=sorted_into)
     classes: Sequence[ClassRow] = look_at_classes(page.audit)
     findings: Sequence[FindingSection] = finding_sections(page.audit)
     write_page(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,12 @@ class Material:
             self._folds = np.array([division.folds], dtype=np.int64)
         return self._folds
 
-    @property
+    @cached_property
     def fewest_parts(self) -> int:
         """How many parts the rarest class has."""
         return min(parts_of_classes(self.manifest).values())
 
-    @property
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """(N,) the parts; photos of which nothing tells the part are one each."""
         return tuple(str(part) for part in self._any.parts)

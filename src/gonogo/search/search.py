@@ -1,11 +1,12 @@
 """The search: many networks a short look, the best of them whole trainings, all on folds of whole parts.
 
 What was learnt is kept as it comes: trials in Optuna's storage, answers to folds in files. A search that was killed
-goes on where it was, with the same proposals: every proposal is drawn with a seed of its own.
+goes on where it was, with the same proposals.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -14,15 +15,13 @@ from typing import Any
 
 import numpy as np
 import optuna
-from optuna.trial import TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
-from gonogo.errors import UsageError
 from gonogo.search.budgets import Budgets
 from gonogo.search.clock import Clock
 from gonogo.search.material import Material
 from gonogo.search.measure import Cost, Shown, cost_of, shown
 from gonogo.search.pareto import front
+from gonogo.search.queue import Queue
 from gonogo.search.space import Proposal, Space
 from gonogo.search.tried import NOT_TRAINED, Sketch, Tried
 from gonogo.train.candidates import Entrant
@@ -31,16 +30,15 @@ from gonogo.train.transfer import with_levels
 from gonogo.types import Float32Array, Int64Array
 from gonogo.workers import cores
 
-STUDY = "gonogo fit"
-# Trials asked for together; not the number of cores, so that a search is the same on any machine.
-BATCH = 2
 # Beyond a budget by more than this share, a network is not worth a training.
 FAR = 0.25
 SKETCHING = 0.4  # of the time that is left; the rest is for whole trainings
 SHORT = 3  # a short look shows a network so many times fewer photos
 FINALISTS = 4  # that are trained at full length
+# What follows the last training exports, verifies and times the gauge and two known networks; as often as that takes as
+# long as to write one proposed network and time it.
+TAIL_COSTS = 6
 FEW_PARTS = 5  # of a class in a fold, below which one fold tells nothing
-START_UP = 4  # proposals drawn at random after the anchors
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -73,7 +71,7 @@ class Search:
         budgets: what a gauge may cost.
         effort: how much each training may see.
         clock: how much time is left.
-        reserve: seconds to keep for what follows the last training.
+        least_reserve: seconds to keep for what follows the last training, at least.
         storage: of Optuna: any URL it knows.
         is_shared: other machines propose there too, and what is half-way may be theirs.
         seed: of proposals and trainings.
@@ -88,7 +86,7 @@ class Search:
     budgets: Budgets
     effort: Effort
     clock: Clock
-    reserve: float
+    least_reserve: float
     storage: str
     is_shared: bool = False
     seed: int = 0
@@ -97,6 +95,7 @@ class Search:
     kept_too: float = 1.0
     say: Callable[[str], None] = print
     _tried: dict[int, Tried] = field(default_factory=dict, init=False)
+    _quickest_cost: float = field(default=math.inf, init=False)
 
     @property
     def tried(self) -> list[Tried]:
@@ -108,6 +107,12 @@ class Search:
         """What was trained at full length."""
         return [own for own in self.tried if own.shown is not None]
 
+    @property
+    def reserve(self) -> float:
+        """Seconds to keep for what follows the last training: more where the machine is slow or busy."""
+        seen = 0.0 if math.isinf(self._quickest_cost) else TAIL_COSTS * self._quickest_cost
+        return max(self.least_reserve, seen)
+
     def run(self) -> None:
         """Search until the time is over; `tried` and `whole` say what was found.
 
@@ -115,50 +120,35 @@ class Search:
             GonogoError: the photos suit no network.
         """
         started = self.clock.elapsed
-        sketching = started + SKETCHING * max(0.0, self.clock.seconds - self.reserve - started)
         with stopped_at_once(cores()) as executor:
-            self._sketch_all(executor, sketching)
+            self._sketch_all(executor, started)
             self._train_best(executor)
 
-    def _sketch_all(self, executor: Executor, until: float) -> None:
-        study = optuna.create_study(
-            study_name=STUDY, storage=self.storage, directions=["minimize"] * 3, load_if_exists=True
-        )
-        anchors = self.space.anchors()
-        if not study.trials:
-            for params in anchors:
-                study.enqueue_trial(params)
-        for known in study.get_trials(states=(TrialState.COMPLETE,)):
+    def _sketch_all(self, executor: Executor, started: float) -> None:
+        queue = Queue(self.space, self.storage, self.seed, self.is_shared, self.most)
+        for known in queue.done:
             self._remember(known)
-        while self._goes_on(study, until):
-            batch = [(trial, self.space.propose(trial)) for trial in self._ask(study, len(anchors))]
+        while self.most is not None or self._may_look(started) or not self._tried:
+            batch = [(trial, self.space.propose(trial)) for trial in queue.ask()]
+            if not batch:
+                break
             found = self._sketch(executor, [proposal for _, proposal in batch])
             for (trial, _), (cost, sketch) in zip(batch, found, strict=True):
                 trial.set_user_attr("cost", asdict(cost))
                 trial.set_user_attr("sketch", None if sketch is None else asdict(sketch))
                 trial.set_constraint("budgets", self.budgets.excess(cost.latency_ms, cost.size_bytes))
-                loss = NOT_TRAINED if sketch is None else sketch.loss
-                self._remember(study.tell(trial, (loss, cost.latency_ms, cost.size_bytes)))
+                self._remember(queue.study.tell(trial, self._values(cost, sketch)))
                 self.say(f"  {self._tried[trial.number].in_words()}")
             self.clock.keep()
 
-    def _goes_on(self, study: optuna.Study, until: float) -> bool:
-        done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
-        if self.most is not None:
-            return done < self.most
-        return self.clock.elapsed < until or not self._tried
+    def _may_look(self, started: float) -> bool:
+        return self.clock.elapsed < started + SKETCHING * max(0.0, self.clock.seconds - self.reserve - started)
 
-    def _ask(self, study: optuna.Study, anchors: int) -> Iterator[optuna.Trial]:
-        """Yield a batch of trials, those first that an interruption left half-way."""
-        left = [] if self.is_shared else study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        storage, name = optuna.storages.get_storage(self.storage), study.study_name
-        study_id = storage.get_study_id_from_name(name)
-        for number in [trial.number for trial in left][:BATCH]:
-            yield optuna.Trial(study, storage.get_trial_id_from_study_id_trial_number(study_id, number))
-        for _ in range(BATCH - len(left)):
-            seed = self.seed * 10_000 + len(study.get_trials(deepcopy=False))
-            study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=anchors + START_UP)
-            yield study.ask()
+    def _values(self, cost: Cost, sketch: Sketch | None) -> tuple[float, float, float]:
+        """Return what is to be small; of times, which never come out alike twice, only where there is a budget."""
+        loss = NOT_TRAINED if sketch is None else sketch.loss
+        pace = cost.macs if self.budgets.max_latency_ms is None else cost.latency_ms
+        return loss, pace, cost.size_bytes
 
     def _remember(self, trial: optuna.trial.FrozenTrial) -> None:
         proposal = self.space.propose(optuna.trial.FixedTrial(trial.params))
@@ -194,7 +184,10 @@ class Search:
     def _cost(self, entrant: Entrant, proposal: Proposal) -> Cost:
         prepared = self.material.seen_by(proposal)
         spec, tensors = entrant.spec(prepared), entrant.weights.tensors
-        return cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
+        started = time.monotonic()
+        cost = cost_of(spec, with_levels(prepared, spec, tensors).geometry, prepared.task, tensors)
+        self._quickest_cost = min(self._quickest_cost, time.monotonic() - started)
+        return cost
 
     def _train_best(self, executor: Executor) -> None:
         """Train the most promising at full length, fold by fold, as long as there is time for the last training too.
@@ -204,10 +197,12 @@ class Search:
         """
         finalists = self.promising[:FINALISTS]
         at_once = self.material.count if self._has_few else 1
-        while self.most is None and len(finalists) > 1 and not self._fits(finalists, at_once):
-            finalists.remove(max(finalists, key=self.whole_seconds))
-        if self.most is None and self._has_few and not self._fits(finalists, at_once):
-            self.say("  no time for whole trainings on all folds, and one fold of so few parts tells nothing")
+        while self.most is None and len(finalists) > 2 and not self._fits(finalists, at_once):
+            # The best by its short look stays, however slow: the others are there to be compared with it.
+            finalists.remove(max(finalists[1:], key=self.whole_seconds))
+        if self.most is None and not self._fits(finalists, at_once):
+            few = ", and one fold of so few parts tells nothing" if self._has_few else ""
+            self.say(f"  no time to compare whole trainings{few}: the best short look decides")
             return
         answers: dict[int, list[Outcome]] = {own.number: [] for own in finalists}
         for fold in range(self.material.count):
@@ -280,26 +275,7 @@ class Search:
     def _shown(self, inside: np.ndarray, answers: Float32Array, seconds: float) -> Shown:
         material = self.material
         places: Int64Array = np.flatnonzero(inside)
-        groups = tuple(material.groups[place] for place in places)
+        all_groups = material.groups
+        groups = tuple(all_groups[place] for place in places)
         labels = material.manifest.labels[places]
         return shown(material.photos.task, labels, groups, material.folds[0][places], answers, self.escape, seconds)
-
-
-def check_storage(storage: str | None) -> None:
-    """See that Optuna can open a storage.
-
-    Args:
-        storage: a URL, or None for a file of the fit's own.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if storage is None:
-        return
-    try:
-        optuna.storages.get_storage(storage)
-    except (SQLAlchemyError, ImportError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"--storage {storage} cannot be opened ({reason}), expected a URL such as sqlite:///trials.db"
-        ) from error

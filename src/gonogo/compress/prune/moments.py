@@ -75,7 +75,8 @@ def ridged(square: Tensor) -> Tensor:
     """Add the ridge to the diagonal of a covariance."""
     # Not less than nothing at all: a layer of readings that never change still has a solution.
     ridge = RIDGE * square.diagonal().mean() + torch.finfo(torch.float64).tiny ** 0.5
-    return square + ridge * torch.eye(len(square), dtype=torch.float64)
+    with_ridge: Tensor = square + ridge * torch.eye(len(square), dtype=torch.float64)
+    return with_ridge
 
 
 def can_be_solved(layer: nn.Module) -> bool:
