@@ -29,7 +29,7 @@ from gonogo.models.architecture import Network
 from gonogo.models.cost import count_macs
 from gonogo.train.prepare import DataOptions
 from gonogo.train.recipe import resolve_recipe
-from gonogo.train.teacher import Teaching, learn_from
+from gonogo.train.teacher import STEADIED, Teaching, learn_from
 from gonogo.train.train import TrainRequest, answers, train
 
 
@@ -96,6 +96,7 @@ def compare(patient: Patient, share: float, epochs: int, photos: int, folder: Pa
     recipe = resolve_recipe(
         to_dict(patient.run.config.recipe),
         FINE_TUNING,
+        STEADIED,
         {"epochs": epochs, "photos_per_epoch": photos, "batch_size": 64},
     )
     fabric = Fabric(accelerator="cpu", devices=1)

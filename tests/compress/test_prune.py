@@ -23,6 +23,7 @@ from gonogo.evaluate.paired import paired_drop
 from gonogo.export.gauge import export_gauge
 from gonogo.models.cost import count_macs
 from gonogo.train.run import Run
+from gonogo.train.teacher import Teaching
 from gonogo.train.train import TrainRequest, train
 from tests.helpers import in_process, one_error_line, tree
 
@@ -86,9 +87,11 @@ def test_layers_fitted_again_answer_more_like_the_original_before_anything_learn
     _, before = Run.open(run_folder).read_predictions()
     missed = {}
     for refit in (False, True):
-        request = request_of(run_folder, tmp_path / f"{refit}", refit=refit, recipe={"epochs": 0})
+        teaching = Teaching(maps=10.0 if refit else 0.0)
+        request = request_of(run_folder, tmp_path / f"{refit}", refit=refit, teaching=teaching, recipe={"epochs": 0})
         found = prune(request).run
         assert found.config.made_from["refit"] is refit
+        assert found.config.recipe.clip_norm == (5.0 if refit else 0.0)
         missed[refit] = float(np.abs(found.read_predictions()[1] - before).mean())
     assert missed[True] < 0.7 * missed[False]
 
