@@ -3,7 +3,7 @@
 Claims on castings of 300x300, grouped folds, one thread:
 a. a stump takes at most .513 of the time of the one cut at 12 (112x112), at a mean ROC AUC of at least .99;
 b. a stump takes at most half of the time of the one cut at 7 (112x112), at most .003 of AUC below it;
-c. a stump is 4x as fast as the casting study's network and 10x as fast as the whole MobileNetV2, and no worse than it.
+c. the first one is 4x as fast as the casting study's network and 10x as fast as the whole MobileNetV2, and no worse.
 Which channels go, what the rest makes up for and the head are fitted in each fold, on its training photos. How many go
 is a part of the architecture, as the cut is: `gonogo prune --scope worth` said so once, of all photos and no label.
 Ratios are of each one's quickest turn: what else a machine does only ever adds, and to long calls most of all.
@@ -83,7 +83,6 @@ def inner(widths: dict[int, int]) -> dict[str, int]:
 AT_112 = {"reduce": 2, "size": (112, 112)}
 FROM_12, FROM_7 = "cut 12 at 112x112", "cut 7 at 112x112"
 WHOLE, HALF, QUICK = headline.WHOLE, "pruned, cut 11 at 100x100", "pruned, cut 11 at 96x96"
-BEST = "pruned less, cut 11 at 100x100"
 SUBJECTS = {
     FROM_12: Stump(12, AT_112),
     FROM_7: Stump(7, AT_112),
@@ -92,11 +91,6 @@ SUBJECTS = {
         11,
         {"reduce": 3},
         inner({1: 16, 2: 56, 3: 56, 4: 88, 5: 88, 6: 96, 7: 152, 8: 176, 9: 184, 10: 216, 11: 336}),
-    ),
-    BEST: Stump(
-        11,
-        {"reduce": 3},
-        inner({1: 16, 2: 64, 3: 80, 4: 104, 5: 112, 6: 112, 7: 168, 8: 224, 9: 240, 10: 256, 11: 352}),
     ),
     QUICK: Stump(
         11,
@@ -248,9 +242,9 @@ def main() -> None:
         ),
         check("b. both as C", best[f"{QUICK}, c"] / best[f"{FROM_7}, c"], 0.5, most=True),
         check("b. AUC lost against cut 7", auc[FROM_7] - auc[QUICK], 0.003, most=True),
-        check("c. speed-up against the study's network", best[headline.STUDY] / best[f"{BEST}, onnx"], 4),
-        check("c. speed-up against the whole MobileNetV2", best[f"{WHOLE}, onnx"] / best[f"{BEST}, onnx"], 10),
-        check("c. AUC above the whole MobileNetV2's", auc[BEST] - auc[WHOLE], 0),
+        check("c. speed-up against the study's network", best[headline.STUDY] / best[f"{HALF}, onnx"], 4),
+        check("c. speed-up against the whole MobileNetV2", best[f"{WHOLE}, onnx"] / best[f"{HALF}, onnx"], 10),
+        check("c. AUC above the whole MobileNetV2's", auc[HALF] - auc[WHOLE], 0),
     ]
     raise SystemExit(0 if all(held) else 1)
 

@@ -15,6 +15,7 @@ from gonogo.compress.prune.importance import CRITERIA
 from gonogo.compress.prune.importance.reconstruction import Reader
 from gonogo.compress.prune.moments import Moments, blank, can_be_solved, outputs, readings
 from gonogo.compress.prune.refit import find_fittable, refit
+from gonogo.compress.prune.worth import by_worth, share_lost
 from gonogo.models.architecture import Network, PoolingHead, make_spec
 from gonogo.models.pruned import Pruning, apply
 
@@ -162,6 +163,26 @@ def test_a_block_that_went_is_made_up_for_by_those_behind_it():
         before = float((pruned(photos) - expected).square().mean())
         assert refit(pruned, network, pruning, photos)[0].startswith("body.3.")
         assert float((pruned(photos) - expected).square().mean()) < 0.5 * before
+
+
+def test_a_loss_is_a_share_of_how_features_vary():
+    # Around their mean of 1, features of 0 and 2 vary by 1 + 1; one of them is missed by 1.
+    assert share_lost(torch.tensor([[[[0.0]]], [[[2.0]]]]), torch.tensor([[[[0.0]]], [[[1.0]]]])) == pytest.approx(0.5)
+
+
+def test_a_channel_that_others_say_too_is_worth_less_and_one_that_costs_more_as_well():
+    torch.manual_seed(0)
+    network, photos = Repeating(bias=True), torch.randn(8, 1, 9, 9)
+    evidence = Evidence(network, photos, torch.zeros(8).long())
+    (group,) = (group for group in find_groups(network, 1, (9, 9), "repeating") if group.width == 3)
+    scores = {group: CRITERIA.get("reconstruction").score(group, evidence)}
+
+    def worth(each: float) -> np.ndarray:
+        return by_worth(scores, evidence, lambda lost: 1 - each * sum(map(len, lost.values())))[group]
+
+    cheap, dear = worth(0.1), worth(0.2)
+    assert cheap == pytest.approx(2 * dear)
+    assert int(np.argmin(cheap)) in (0, 2)
 
 
 def test_the_sum_with_the_shortcut_is_fitted():
