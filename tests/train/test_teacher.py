@@ -60,6 +60,16 @@ def test_a_listening_network_says_its_own_its_teachers_and_what_its_maps_miss():
         assert listening.eval()(photos).shape == (4, 3)
 
 
+@pytest.mark.parametrize("maps", [False, True])
+def test_the_pupil_learns_and_its_teacher_does_not(maps: bool):
+    torch.manual_seed(0)
+    teacher = make_spec("resnet20", 3, 3, {}).build().eval()
+    pupil = make_spec("resnet20", 3, 3, {}).build()
+    Listening(pupil, teacher, maps).train()(torch.randn(4, 3, 8, 8)).sum().backward()
+    assert all(weight.grad is not None for weight in pupil.parameters() if weight.requires_grad)
+    assert all(weight.grad is None for weight in teacher.parameters())
+
+
 def test_the_loss_of_maps_stands_beside_the_others():
     outputs, labels = torch.tensor([[2.0, 0.0, 1.0, 1.0, 0.3], [0.0, 1.0, 3.0, 0.0, 0.1]]), torch.tensor([0, 1])
     logits, told = outputs[:, :2], outputs[:, 2:4]

@@ -108,7 +108,8 @@ class Listening(Network):
         if not self.maps:
             logits = super().forward(inputs)
             with torch.no_grad():
-                return torch.cat([logits, teacher(inputs).to(logits)], 1)
+                told = teacher(inputs).to(logits)
+            return torch.cat([logits, told], 1)
         assert isinstance(teacher, Network)
         ours = outputs_of(self.body, inputs)
         logits = self.head(ours[-1])
