@@ -12,6 +12,7 @@ from gonogo.compress.quantize.quantize import QuantizeRequest, quantize
 from gonogo.errors import BarNotMetError
 from gonogo.evaluate.guarantee import needed_parts, percent
 from gonogo.export.gauge import export_gauge
+from gonogo.fitting import hardest
 from gonogo.fitting.looked import Looked
 from gonogo.fitting.proof import Proof
 from gonogo.fitting.request import GAUGE, FitRequest
@@ -37,7 +38,7 @@ class Outcome:
         best: the row of the file that keeps the budgets, or is nearest to them.
         max_abs_diff: the largest difference between a file's probabilities and the network's.
         unmet: the budgets that are not kept.
-        steps: what was tried to keep them, in words.
+        steps: what was tried to keep them, and which part decides the threshold, in words.
         rivals: known networks and their milliseconds on this machine; none where there was no time for them.
     """
 
@@ -100,6 +101,10 @@ def judge(
     best = _best(rows, request.budgets)
     if request.budgets.excess(best["p50_ms"], best["size_bytes"]) > 0:
         gauge, rows, best, difference = _smaller(request, run, (gauge, rows, best, difference), steps, say)
+    decides = hardest.in_words(run, looked.proof.rate, request.budgets.confidence)
+    if decides is not None:
+        steps.append(decides)
+        say(f"  {decides}")
     unmet = tuple(_unmet(request.budgets, run, looked.proof, best))
     rivals = time_rivals(looked.photos, looked.options) if beside_rivals else ()
     if not rivals:
