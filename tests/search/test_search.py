@@ -17,12 +17,23 @@ from gonogo.search.space import Proposal
 from gonogo.search.tried import Sketch, Tried
 from gonogo.train.candidates import Candidate
 
-PROPOSAL = Proposal(Candidate("taper-8-8-8", "taper", {}, {}), 1)
+SHAPE = {"widths": (8, 8, 8), "kernels": (7, 3, 3), "strides": (4, 2, 1), "pools": (1, 1, 1), "norms": (True,) * 3}
+PROPOSAL = Proposal(Candidate("taper-8-8-8", "taper", SHAPE, {}), 1)
 
 
-def searching(folder: Path, seconds: float, parts: int, said: list[str], most: int | None = None) -> Search:
-    """A search with one network that took ten seconds for a short look."""
-    material: Any = SimpleNamespace(count=4, fewest_parts=parts, seen_by=lambda _: SimpleNamespace(task=None))
+def searching(
+    folder: Path,
+    seconds: float,
+    parts: int,
+    said: list[str],
+    most: int | None = None,
+    known: tuple[tuple[int, int], ...] = (),
+) -> Search:
+    """A search with one network that took ten seconds for a short look; whole trainings on some folds may be known."""
+    course = SimpleNamespace(is_done=lambda _, number, fold: (number, fold) in known)
+    material: Any = SimpleNamespace(
+        count=4, fewest_parts=parts, seen_by=lambda _: SimpleNamespace(task=None), course=lambda _: course
+    )
     clock = Clock(folder / "clock.json", seconds)
     found = Search(material, None, Budgets(), Effort(10, 10), clock, 30.0, "", most=most, say=said.append)  # type: ignore[arg-type]
     found._tried[0] = Tried(0, PROPOSAL, Cost(1.0, 1, 1, 1), Sketch("auc", 0.9, 0.1, 10.0))
@@ -53,8 +64,18 @@ def test_whole_trainings_for_which_there_is_no_time_are_left_out(tmp_path: Path,
     # Thirty seconds for the training, forty for the last, thirty for what follows.
     search = searching(tmp_path, 95, parts, said)
     search._train_best(None)  # type: ignore[arg-type]
-    assert said == [f"  no time for whole trainings{more}"]
+    assert said == [f"  no time for whole trainings{more}: the best short look decides"]
     assert search.whole == []
+
+
+def test_what_was_trained_before_an_interruption_is_compared_though_the_time_is_over(tmp_path: Path):
+    search = searching(tmp_path, 1, 100, [], known=((0, 0), (0, 1)))
+    folds: list[int] = []
+    search._submit = lambda _, __, fold: SimpleNamespace(result=lambda: folds.append(fold))  # type: ignore[assignment,method-assign]
+    search._over_folds = lambda _: SimpleNamespace(in_words="")  # type: ignore[assignment,method-assign,return-value]
+    search._train_best(None)  # type: ignore[arg-type]
+    assert folds == [0, 1]
+    assert [own.number for own in search.whole] == [0]
 
 
 def test_where_the_networks_are_counted_they_are_trained_whole_however_long_it_takes(tmp_path: Path):
@@ -69,7 +90,6 @@ def test_where_the_networks_are_counted_they_are_trained_whole_however_long_it_t
         raise AskedError
 
     executor: Any = SimpleNamespace(submit=submit)
-    search.material = SimpleNamespace(count=4, fewest_parts=100, course=lambda _: None)  # type: ignore[assignment]
     search.entrant = lambda *_, **__: None  # type: ignore[assignment,method-assign]
     with pytest.raises(AskedError):
         search._train_best(executor)

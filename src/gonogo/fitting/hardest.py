@@ -73,6 +73,6 @@ def in_words(run: Run, rate: float | None, confidence: float) -> str | None:
         return None
     return (
         f"one part decides the threshold, {val.samples[found.place].path}: with {found.needed} defective parts for the "
-        f"proof, not {found.parts}, it might be missed, and {percent(found.spared)} of these good photos would be lost, "
-        f"not {percent(found.lost)}"
+        f"proof, not {found.parts}, it might be missed, and {percent(found.spared)} of these good photos lost, not "
+        f"{percent(found.lost)}"
     )

@@ -195,18 +195,15 @@ class Search:
         All of them are trained on a fold before any is on the next one, so that they are always compared on the same
         parts, and what is left of the time goes to the network that is taken.
         """
-        finalists = self.promising[:FINALISTS]
-        at_once = self.material.count if self._has_few else 1
-        while self.most is None and len(finalists) > 2 and not self._fits(finalists, at_once):
-            # The best by its short look stays, however slow: the others are there to be compared with it.
-            finalists.remove(max(finalists[1:], key=self.whole_seconds))
-        if self.most is None and not self._fits(finalists, at_once):
-            few = ", and one fold of so few parts tells nothing" if self._has_few else ""
-            self.say(f"  no time to compare whole trainings{few}: the best short look decides")
+        finalists = self._finalists()
+        if not finalists:
+            few = " on all folds, and one fold of so few parts tells nothing" if self._has_few else ""
+            self.say(f"  no time for whole trainings{few}: the best short look decides")
             return
         answers: dict[int, list[Outcome]] = {own.number: [] for own in finalists}
         for fold in range(self.material.count):
-            if fold and self.most is None and not self._fits(finalists):
+            known = all(self._is_known(own, fold) for own in finalists)
+            if fold and self.most is None and not known and not self._fits(finalists):
                 break
             started = time.monotonic()
             jobs = [self._submit(executor, own.proposal, fold) for own in finalists]
@@ -217,6 +214,23 @@ class Search:
             self.clock.keep()
         for own in self.whole:
             self.say(f"    {own.proposal.in_words()}: {own.answers.in_words}")
+
+    def _finalists(self) -> list[Tried]:
+        """Return the networks to compare at full length; none where there is no time for it."""
+        finalists = self.promising[:FINALISTS]
+        if self.most is not None:
+            return finalists
+        # Those that were trained before an interruption cost nothing more.
+        begun = [own for own in finalists if self._is_known(own, 0)]
+        at_once = self.material.count if self._has_few else 1
+        while len(finalists) > 2 and not self._fits(finalists, at_once):
+            # The best by its short look stays, however slow: the others are there to be compared with it.
+            finalists.remove(max(finalists[1:], key=self.whole_seconds))
+        return max(begun, finalists if self._fits(finalists, at_once) else [], key=len)
+
+    def _is_known(self, own: Tried, fold: int) -> bool:
+        """Say whether a whole training on all folds but this one was done before."""
+        return self.material.course(own.proposal).is_done(self.entrant(own.proposal, short=False), 0, fold)
 
     def _fits(self, finalists: Sequence[Tried], folds: int = 1) -> bool:
         """Say whether so many more folds of all of them, and the last training of the slowest, end in time."""
