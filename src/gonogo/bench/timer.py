@@ -34,12 +34,14 @@ def device_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def percentiles(calls: dict[str, Callable[[int], object]], repeats: int) -> dict[str, np.ndarray]:
+def percentiles(calls: dict[str, Callable[[int], object]], repeats: int, *, in_a_row: int = 1) -> dict[str, np.ndarray]:
     """Time several calls in turns, so that a busy moment of the machine hits all of them alike.
 
     Args:
         calls: by name; each is given the number of the turn.
         repeats: timed turns, after a warm-up.
+        in_a_row: calls in each turn, of which the last is timed: with more than one, what the others left in the
+            processor's caches plays no part.
 
     Returns:
         (repeats,) milliseconds by name.
@@ -47,6 +49,8 @@ def percentiles(calls: dict[str, Callable[[int], object]], repeats: int) -> dict
     times = {name: np.empty(repeats) for name in calls}
     for turn in range(-min(WARM_UP, repeats), repeats):
         for name, call in calls.items():
+            for _ in range(in_a_row - 1):
+                call(turn)
             started = time.perf_counter_ns()
             call(turn)
             if turn >= 0:
