@@ -44,7 +44,7 @@ from gonogo.types import Int64Array
 SHUFFLES, FOLDS = 2, 4
 # Training photos that say which channels go and what the rest makes up for.
 JUDGED = 256
-REPEATS = 150
+REPEATS = 400
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def speed(folder: Path) -> dict[str, np.ndarray]:
         kinds = ("onnx",) if name == WHOLE else ("onnx", "c")
         for kind, call in headline.sessions(folder / str(number), network, subject.geometry, kinds, pixels).items():
             calls[f"{name}, {kind}"] = call
-    times = percentiles(calls, REPEATS, in_a_row=headline.IN_A_ROW)
+    times = percentiles(calls, REPEATS)
     for name, row in times.items():
         tenth = np.percentile(row, 10)
         print(f"    {name:36} median {np.median(row):8.3f} ms, quickest tenth {tenth:8.3f}, quickest {row.min():8.3f}")
